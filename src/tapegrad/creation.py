@@ -1,0 +1,660 @@
+"""Functions that make tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, stamps
+from ._typing import DTypeLike
+from .device import backend_for, backend_of, is_array, move
+from .errors import ArgumentError, DtypeError, ShapeError
+from .ops.cast import cast, transfer
+from .ops.inplace import check_writable
+from .ops.shape import sizes
+from .random import Generator, numpy_generator
+from .tape import leaf
+from .tensor import Tensor, raw, to_host, wrap
+
+
+def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A new leaf around a new array, moved to its device."""
+    made = wrap(array if device is None else move(array, device))
+    if requires_grad:
+        require_grad(made)
+    return made
+
+
+def require_grad(made: Tensor) -> None:
+    """Put a leaf on the tape."""
+    dtype = made.array.dtype
+    if dtypes.category(dtype) != 2:
+        what = "complex tensors cannot yet" if dtype.kind == "c" else f"{dtype} tensors cannot"
+        raise DtypeError(f"requires_grad: {what} require a gradient; use a floating dtype")
+    made.node = leaf(made)
+
+
+def tensor(
+    data: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor with its own copy of the data.
+
+    Args:
+        data: number, (nested) sequence of numbers, array or tensor.
+        dtype: by default that of an array, float32 (the default dtype) for Python floats, int64 for
+            ints, bool for bools.
+        device: by default the data's, or the CPU.
+        requires_grad: whether to record what is computed from it.
+
+    Raises:
+        ShapeError: for sequences of uneven lengths.
+        DtypeError: for what is no number, or if an integer tensor is to require a gradient.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
+    return finish(_array(data, dtype, copy=True), device, requires_grad)
+
+
+def _array(data: Any, dtype: DTypeLike, copy: bool) -> Any:
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    data = raw(data)
+    if is_array(data):
+        backend_of(data)
+        if dtypes.category(data.dtype) is None:
+            raise DtypeError(f"tensor: an array of {data.dtype} cannot become a tensor")
+        if wanted is not None and wanted != data.dtype:
+            return data.astype(wanted)
+        if not data.dtype.isnative:
+            return data.astype(data.dtype.newbyteorder("="))
+        return data.copy() if copy else data[...]
+    if isinstance(data, np.generic):
+        return np.array(data, dtype=wanted)
+    if isinstance(data, (list, tuple)) and _holds(data, Tensor):
+        data = _lists(data)
+    try:
+        host = np.array(data)
+    except ValueError:
+        raise ShapeError("tensor: nested sequences must have equal lengths at every level") from None
+    except (TypeError, OverflowError) as error:
+        raise DtypeError(f"tensor: the data cannot be held by a tensor: {error}") from None
+    if dtypes.category(host.dtype) is None:
+        raise DtypeError(
+            f"tensor: data must be numbers or bools, got {type(data).__name__} of {host.dtype.name}"
+        )
+    if wanted is None:
+        wanted = host.dtype
+        if not _holds(data, np.generic) and not _holds(data, np.ndarray):
+            default = dtypes.get_default_dtype()
+            wanted = {"f": default, "c": dtypes.complex_of(default)}.get(host.dtype.kind, wanted)
+        if host.size == 0 and not is_array(data):
+            wanted = dtypes.get_default_dtype()
+    if host.dtype.kind == "c" and wanted.kind != "c":
+        raise DtypeError(f"tensor: complex data do not fit into {wanted}")
+    return host.astype(wanted)
+
+
+def _holds(data: Any, kind: type) -> bool:
+    """Whether the first element of nested sequences is of a kind."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, kind)
+
+
+def _lists(data: Any) -> Any:
+    if isinstance(data, Tensor):
+        return to_host(data)
+    return [_lists(item) for item in data] if isinstance(data, (list, tuple)) else data
+
+
+def as_tensor(data: Any, dtype: DTypeLike = None, device: Any = None) -> Tensor:
+    """Make a tensor, sharing the memory where that is possible.
+
+    Args:
+        data: as for `tensor`; a tensor stays itself (and on the tape) if nothing has to change.
+        dtype, device: as for `tensor`.
+
+    Example:
+        >>> import numpy as np, tapegrad as tg
+        >>> a = np.zeros(2)
+        >>> t = tg.as_tensor(a)
+        >>> a[0] = 7.0
+        >>> t
+        tensor([7., 0.], dtype=tapegrad.float64)
+    """
+    if isinstance(data, Tensor):
+        out = data if dtype is None else cast(data, dtypes.as_dtype(dtype))
+        return out if device is None else transfer(out, device)
+    return finish(_array(data, dtype, copy=False), device)
+
+
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor on the memory of a NumPy array; changes of one are seen by the other.
+
+    Args:
+        ndarray: NumPy array.
+
+    Raises:
+        DtypeError: for anything that is no NumPy array.
+
+    Example:
+        >>> import numpy as np, tapegrad as tg
+        >>> tg.from_numpy(np.arange(3))
+        tensor([0, 1, 2])
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise DtypeError(f"from_numpy: expected a NumPy array, got {type(ndarray).__name__}")
+    return as_tensor(ndarray)
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor on the memory of any array that speaks DLPack.
+
+    Args:
+        ext_tensor: object with `__dlpack__` and `__dlpack_device__`.
+
+    Example:
+        >>> import numpy as np, tapegrad as tg
+        >>> tg.from_dlpack(np.arange(3))
+        tensor([0, 1, 2])
+    """
+    kind = int(ext_tensor.__dlpack_device__()[0])
+    namespace = backend_for("cpu" if kind == 1 else "cuda").namespace
+    return wrap(namespace.from_dlpack(ext_tensor))
+
+
+def legacy_tensor(cls: type, *args: Any, device: Any = None) -> Tensor:
+    """`Tensor(2, 3)` is uninitialised, `Tensor(data)` a copy, both in the default dtype."""
+    if len(args) == 1 and not isinstance(args[0], int):
+        made = tensor(args[0], dtype=dtypes.get_default_dtype(), device=device)
+    else:
+        made = empty(*args, device=device) if args else empty(0, device=device)
+    out = object.__new__(cls)
+    out.array, out.node = made.array, None
+    return out
+
+
+# -- constant ----------------------------------------------------------------------------------------
+
+
+def _filled(
+    op: str, maker: str, shape: Any, dtype: DTypeLike, device: Any, requires_grad: bool, *fill: Any
+) -> Tensor:
+    size = sizes(op, shape)
+    if any(n < 0 for n in size):
+        raise ArgumentError(f"{op}: sizes must not be negative, got {size}")
+    make = getattr(backend_for(device).namespace, maker)
+    return finish(make(size, *fill, dtype=dtypes.as_dtype(dtype)), device, requires_grad)
+
+
+def zeros(
+    *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of zeros.
+
+    Args:
+        size: sizes, one by one or as one sequence.
+        dtype: the default dtype by default.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.zeros(2)
+        tensor([0., 0.])
+    """
+    return _filled("zeros", "zeros", size, dtype, device, requires_grad)
+
+
+def ones(
+    *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of ones.
+
+    Args:
+        size: sizes, one by one or as one sequence.
+        dtype: the default dtype by default.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.ones(2)
+        tensor([1., 1.])
+    """
+    return _filled("ones", "ones", size, dtype, device, requires_grad)
+
+
+def empty(
+    *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor whose values are whatever the memory held.
+
+    Args:
+        size: sizes, one by one or as one sequence.
+        dtype: the default dtype by default.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.empty(2, 3).shape
+        (2, 3)
+    """
+    return _filled("empty", "empty", size, dtype, device, requires_grad)
+
+
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of one value.
+
+    Args:
+        size: sequence of sizes.
+        fill_value: the number.
+        dtype: by default what the number alone would get.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.full((2,), 7)
+        tensor([7, 7])
+    """
+    value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
+    kind = dtypes.default_for(value) if dtype is None else dtype
+    return _filled("full", "full", (size,), kind, device, requires_grad, value)
+
+
+def _like(name: str, input: Any, dtype: Any, device: Any, requires_grad: bool, *fill: Any) -> Tensor:
+    make = getattr(np, name)
+    kind = None if dtype is None else dtypes.as_dtype(dtype)
+    return finish(make(raw(input), *fill, dtype=kind), device, requires_grad)
+
+
+def zeros_like(
+    input: Tensor, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Zeros with the shape, dtype and device of another tensor.
+
+    Args:
+        input: the tensor.
+        dtype, device: to override its own.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.zeros_like(tg.tensor([1, 2]))
+        tensor([0, 0])
+    """
+    return _like("zeros_like", input, dtype, device, requires_grad)
+
+
+def ones_like(
+    input: Tensor, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones with the shape, dtype and device of another tensor.
+
+    Args:
+        input: the tensor.
+        dtype, device: to override its own.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.ones_like(tg.tensor([1, 2]))
+        tensor([1, 1])
+    """
+    return _like("ones_like", input, dtype, device, requires_grad)
+
+
+def empty_like(
+    input: Tensor, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """An uninitialised tensor with the shape, dtype and device of another.
+
+    Args:
+        input: the tensor.
+        dtype, device: to override its own.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.empty_like(tg.tensor([1, 2])).shape
+        (2,)
+    """
+    return _like("empty_like", input, dtype, device, requires_grad)
+
+
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """One value, with the shape, dtype and device of another tensor.
+
+    Args:
+        input: the tensor.
+        fill_value: the number.
+        dtype, device: to override its own.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.full_like(tg.tensor([1, 2]), 5)
+        tensor([5, 5])
+    """
+    return _like("full_like", input, dtype, device, requires_grad, fill_value)
+
+
+# -- sequences ---------------------------------------------------------------------------------------
+
+
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers from `start` up to `end`, without it, by `step`.
+
+    Args:
+        start, end, step: numbers; one alone is the end.
+        dtype: int64 if all are ints, else the default dtype.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Raises:
+        ArgumentError: if the step is zero or leads away from the end.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.arange(1, 7, 2)
+        tensor([1, 3, 5])
+    """
+    if end is None:
+        start, end = 0, start
+    if step == 0 or (end - start) / step < 0:
+        raise ArgumentError(f"arange: step {step} does not lead from {start} to {end}")
+    whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
+    kind = dtypes.as_dtype(dtype) if dtype is not None or not whole else dtypes.int64
+    count = math.ceil((end - start) / step)
+    ramp = np.arange(count, dtype=np.int64 if whole else np.float64)
+    return finish((start + ramp * step).astype(kind), device, requires_grad)
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Evenly spaced numbers, both ends included.
+
+    Args:
+        start, end: the ends.
+        steps: how many.
+        dtype: the default dtype by default.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.linspace(0, 1, 3)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    if steps < 0:
+        raise ArgumentError(f"linspace: steps must not be negative, got {steps}")
+    return finish(np.linspace(start, end, steps, dtype=dtypes.as_dtype(dtype)), device, requires_grad)
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Ones on the diagonal, zeros elsewhere.
+
+    Args:
+        n, m: rows and columns; as many columns as rows by default.
+        dtype: the default dtype by default.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.eye(2)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    return finish(np.eye(n, m, dtype=dtypes.as_dtype(dtype)), device, requires_grad)
+
+
+# -- random ------------------------------------------------------------------------------------------
+
+
+def _drawn(
+    op: str, draw: Callable[[Any, Any, Any], Any], size: Any, generator: Any, dtype: Any
+) -> Any:
+    shape = sizes(op, size)
+    kind = dtypes.as_dtype(dtype)
+    if dtypes.category(kind) != 2:
+        raise DtypeError(f"{op}: dtype must be floating, got {kind}")
+    wide = kind if kind.itemsize >= 4 else dtypes.float32
+    return np.asarray(draw(numpy_generator(generator), shape, wide)).astype(kind, copy=False)
+
+
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform random numbers in [0, 1).
+
+    Args:
+        size: sizes, one by one or as one sequence.
+        generator: where the numbers come from; the default generator by default.
+        dtype: the default dtype by default.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.rand(2, 3).shape
+        (2, 3)
+    """
+    array = _drawn("rand", lambda g, s, d: g.random(s, dtype=d), size, generator, dtype)
+    return finish(array, device, requires_grad)
+
+
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Random numbers from the standard normal distribution.
+
+    Args:
+        size: sizes, one by one or as one sequence.
+        generator: where the numbers come from; the default generator by default.
+        dtype: the default dtype by default.
+        device: the CPU by default.
+        requires_grad: whether to record what is computed from it.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.randn(2, 3).shape
+        (2, 3)
+    """
+    array = _drawn("randn", lambda g, s, d: g.standard_normal(s, dtype=d), size, generator, dtype)
+    return finish(array, device, requires_grad)
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+) -> Tensor:
+    """Random integers from `low` to `high`, without it.
+
+    Args:
+        low, high: the range; `randint(high, size)` starts at 0.
+        size: sequence of sizes.
+        generator: where the numbers come from; the default generator by default.
+        dtype: int64 by default.
+        device: the CPU by default.
+
+    Raises:
+        ArgumentError: if the range is empty.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.randint(0, 10, (2, 3)).shape
+        (2, 3)
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if high is None or size is None or not low < high:
+        raise ArgumentError(f"randint: needs low < high and a size, got {low}, {high}, {size}")
+    numbers = numpy_generator(generator).integers(low, high, sizes("randint", (size,)))
+    kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    return finish(np.asarray(numbers).astype(kind, copy=False), device)
+
+
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None
+) -> Tensor:
+    """A random order of the integers 0 to n - 1.
+
+    Args:
+        n: how many.
+        generator: where the numbers come from; the default generator by default.
+        dtype: int64 by default.
+        device: the CPU by default.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> sorted(tg.randperm(4).tolist())
+        [0, 1, 2, 3]
+    """
+    if n < 0:
+        raise ArgumentError(f"randperm: n must not be negative, got {n}")
+    kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    order = numpy_generator(generator).permutation(n)
+    return finish(order.astype(kind, copy=False), device)
+
+
+def rand_like(input: Tensor, **options: Any) -> Tensor:
+    """`rand` with the shape, dtype and device of another tensor.
+
+    Args:
+        input: the tensor.
+        options: as for `rand`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.rand_like(tg.zeros(3)).shape
+        (3,)
+    """
+    return rand(input.shape, **{"dtype": input.dtype, "device": input.device, **options})
+
+
+def randn_like(input: Tensor, **options: Any) -> Tensor:
+    """`randn` with the shape, dtype and device of another tensor.
+
+    Args:
+        input: the tensor.
+        options: as for `randn`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.randn_like(tg.zeros(3)).shape
+        (3,)
+    """
+    return randn(input.shape, **{"dtype": input.dtype, "device": input.device, **options})
+
+
+def _refill(op: str, input: Tensor, values: Any) -> Tensor:
+    check_writable(op, input, None, "make a new tensor")
+    detached = input.node is not None and not hasattr(input.node, "tensor")
+    if detached:
+        input.node = None  # nothing of the old value is left for a gradient to flow to
+    input.array[...] = move(np.asarray(values), input.device)
+    stamps.stamp(input.array, op)
+    return input
+
+
+def uniform_(
+    input: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill with uniform random numbers in [a, b), in place; returns the tensor.
+
+    Args:
+        input: floating tensor.
+        a, b: the range.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: if `a > b`.
+    """
+    if not a <= b:
+        raise ArgumentError(f"uniform_: needs a <= b, got {a} and {b}")
+    numbers = raw(rand(input.shape, dtype=input.dtype, generator=generator))
+    return _refill("uniform_", input, numbers * (b - a) + a)
+
+
+def normal_(
+    input: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill with normally distributed random numbers, in place; returns the tensor.
+
+    Args:
+        input: floating tensor.
+        mean, std: of the distribution.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: if `std` is negative.
+    """
+    if not std >= 0:
+        raise ArgumentError(f"normal_: std must not be negative, got {std}")
+    numbers = raw(randn(input.shape, dtype=input.dtype, generator=generator))
+    return _refill("normal_", input, numbers * std + mean)
+
+
+__all__ = [
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full",
+    "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint", "randn",
+    "randn_like", "randperm", "tensor", "zeros", "zeros_like",
+]  # fmt: skip

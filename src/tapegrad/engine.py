@@ -1,0 +1,326 @@
+"""Replay of the tape: collect, check, run the rules by descending time, hand out the gradients.
+
+Nothing here recurses, so the tape may be as long as memory allows; and nothing is changed before the
+whole part of the tape that will be replayed has been checked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from . import stamps
+from ._typing import Rule
+from .device import as_array, backend_of, is_array
+from .errors import DtypeError, GraphError, ShapeError
+from .tape import Leaf, Node, Output, recording_mode
+from .tensor import Tensor, raw, wrap
+
+ndarray = np.ndarray
+RETAIN = -1  # key of the hook that fills `grad` of a non-leaf: it runs after all others
+_seq = attrgetter("seq")
+_deposit_lock = threading.Lock()
+
+
+def replay(
+    roots: Sequence[tuple[Node, Any]],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    targets: Iterable[Node] | None = None,
+) -> dict[Node, Any]:
+    """Run the tape backwards.
+
+    Args:
+        roots: nodes to start from, each with the gradient of its value (an array; a tensor when
+            `create_graph`).
+        retain_graph: keep the saved values for another replay.
+        create_graph: run the rules on tensors, so that the gradients are recorded in turn.
+        targets: the nodes whose gradients are wanted; by default every leaf that is reached.
+
+    Returns:
+        Gradient by node, for those of the targets (or leaves) that were reached.
+    """
+    order = _collect([node for node, _ in roots])
+    wanted = needed = None
+    if targets is not None:
+        wanted = set(targets)
+        needed = _leading_to(wanted, order)
+        order = [node for node in order if node in needed]
+    _check(order, wanted)
+    pending: dict[Node, Any] = {}
+    owned: set[Node] = set()
+    found: dict[Node, Any] = {}
+    for node, g in roots:
+        if needed is None or node in needed:
+            _accumulate(pending, owned, node, g)
+    token = recording_mode.set(create_graph)
+    errstate = np.errstate(invalid="raise")  # see _zero_times_infinity
+    errstate.__enter__()
+    try:
+        while order:
+            node = order.pop()
+            g = pending.pop(node, None)
+            if g is None:  # every rule on the way answered "no gradient"
+                continue
+            if node.hooks:
+                g = _call_hooks(node, g)
+            if not node.parents or (wanted is not None and node in wanted):
+                found[node] = g
+                if not node.parents:
+                    continue
+            if node.__class__ is Output:
+                _to_output(pending, node, g)
+                continue
+            saved = node.saved
+            if saved is None:
+                raise GraphError(_freed(node))
+            if create_graph:
+                saved = node.linked()
+            if node.__class__ is Node:
+                for parent, rule in zip(node.parents, node.rules):  # noqa: B905  20 ns per node
+                    if parent is None or (needed is not None and parent not in needed):
+                        continue
+                    try:
+                        if g.__class__ is ndarray:
+                            h = rule(g, *saved)
+                        else:
+                            h = _careful(rule, g, saved)
+                    except FloatingPointError:
+                        h = _zero_times_infinity(rule, g, saved)
+                    if h is None:
+                        continue
+                    if parent in pending or h.shape != parent.shape or h.dtype is not parent.dtype:
+                        _accumulate(pending, owned, parent, h)
+                    else:  # the first gradient is borrowed as it is
+                        pending[parent] = h
+            else:
+                try:
+                    pulled = node.pull(g, saved)
+                except FloatingPointError:
+                    with np.errstate(invalid="ignore"):
+                        pulled = node.pull(g, saved)
+                for parent, h in zip(node.parents, pulled, strict=True):
+                    if h is not None and parent is not None and (needed is None or parent in needed):
+                        _accumulate(pending, owned, parent, h)
+            if saved and not retain_graph:
+                node.saved = None
+    finally:
+        errstate.__exit__(None, None, None)
+        recording_mode.reset(token)
+    return found
+
+
+def _careful(rule: Rule, g: Any, saved: Sequence[Any]) -> Any:
+    """Run a rule on what is no NumPy array: a tensor, a NumPy scalar, a device array."""
+    if isinstance(g, Tensor):
+        again = getattr(rule, "recompute", None)
+        return rule(g, *again(*saved)) if again else rule(g, *saved)
+    h = rule(g, *saved)
+    if getattr(rule, "singular", False) and not isinstance(g, np.generic):
+        h = np.where(g == 0, 0, h)  # a device raises no flag, so its zeros are kept always
+    return h
+
+
+def _zero_times_infinity(rule: Rule, g: Any, saved: Sequence[Any]) -> Any:
+    """Run a rule again that made a NaN out of finite values, keeping zeros zero where it may.
+
+    An element that a `where` did not choose has the gradient zero, and that zero stays a zero when
+    it meets the infinite derivative of the branch that was not taken.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        h = _careful(rule, g, saved)
+        if getattr(rule, "singular", False):
+            h = np.where(g == 0, 0, h)
+    return h
+
+
+def _collect(roots: Iterable[Node]) -> list[Node]:
+    """All nodes that can be reached, by ascending time."""
+    stack = list(roots)
+    seen = set(stack)
+    order = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                order.append(parent)
+                stack.append(parent)
+    order.sort(key=_seq)
+    return order
+
+
+def _leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
+    """The nodes from which a target can be reached, the targets among them."""
+    needed = set(targets)
+    for node in order:
+        if node not in needed and any(parent in needed for parent in node.parents):
+            needed.add(node)
+    return needed
+
+
+def _check(order: list[Node], wanted: set[Node] | None) -> None:
+    """Refuse freed nodes and changed saved values before anything runs."""
+    latest = stamps.latest
+    for node in order:
+        if node.saved is None and not (wanted is not None and node in wanted):
+            raise GraphError(_freed(node))
+        if node.seq < latest:
+            for value in node.saved or ():
+                if value is None or not is_array(value):
+                    continue
+                change = stamps.stamp_of(value)
+                if change is not None and change.time > node.seq:
+                    raise GraphError(
+                        f"backward: a value of shape {value.shape} that {node.op} saved for its "
+                        f"gradient was changed in place later, by {change.op} at {change.line}; "
+                        f"use the out-of-place form there, or give {node.op} a clone()"
+                    )
+
+
+def _freed(node: Node) -> str:
+    return (
+        f"backward: the values that {node.op} saved for its gradient have been freed by an earlier "
+        "backward; pass retain_graph=True to the earlier one to replay the tape again"
+    )
+
+
+def _accumulate(pending: dict[Node, Any], owned: set[Node], node: Node, g: Any) -> None:
+    """Add a gradient: the first is borrowed, the second addition allocates, later ones add in place."""
+    with np.errstate(invalid="ignore"):  # inf - inf is the sum's business, not an error
+        if g.shape != node.shape:
+            g = unbroadcast(g, node)
+        if g.dtype is not node.dtype and g.dtype != node.dtype:
+            g = _as_dtype_of(node, g)
+        have = pending.get(node)
+        if have is None:
+            pending[node] = g
+        elif isinstance(have, Tensor) or isinstance(g, Tensor):
+            pending[node] = have + g
+        elif node.dtype.itemsize < 4:
+            # float16 and bfloat16: each addition in float32, rounded once
+            pending[node] = np.add(have, g, dtype=np.float32).astype(node.dtype)
+        elif node in owned:
+            have += g
+            pending[node] = have  # a NumPy scalar is not changed by +=
+        else:
+            pending[node] = have + g
+            owned.add(node)
+
+
+def _as_dtype_of(node: Node, g: Any) -> Any:
+    if node.dtype.kind == "f" and g.dtype.kind == "c":
+        g = g.real
+    if isinstance(g, Tensor):
+        return g.to(node.dtype)
+    return g.astype(node.dtype)
+
+
+def unbroadcast(g: Any, node: Node) -> Any:
+    """Sum a gradient back to the shape of a value that was broadcast."""
+    shape = node.shape
+    extra = g.ndim - len(shape)
+    if extra < 0 or any(
+        n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)
+    ):
+        raise ShapeError(
+            f"backward: a gradient of shape {g.shape} does not fit the value of shape {shape} "
+            f"(operation {node.op}): its rule must return the value's shape or one it broadcasts to"
+        )
+    axes = tuple(range(extra)) + tuple(
+        extra + i for i, n in enumerate(shape) if n == 1 and g.shape[extra + i] != 1
+    )
+    if axes:
+        g = np.add.reduce(g, axis=axes, keepdims=True)
+    return g.reshape(shape) if g.shape != shape else g
+
+
+def _to_output(pending: dict[Node, Any], node: Output, g: Any) -> None:
+    joint = node.parents[0]
+    assert joint is not None
+    slots = pending.get(joint)
+    if slots is None:
+        slots = pending[joint] = [None] * len(joint.outputs)  # type: ignore[attr-defined]
+    have = slots[node.index]
+    slots[node.index] = g if have is None else have + g
+
+
+def _call_hooks(node: Node, g: Any) -> Any:
+    assert node.hooks is not None
+    hooks = [hook for key, hook in node.hooks.items() if key != RETAIN]
+    if RETAIN in node.hooks:
+        hooks.append(node.hooks[RETAIN])
+    recorded = isinstance(g, Tensor)
+    for hook in hooks:
+        seen = g if recorded else wrap(exclusive(g))
+        with np.errstate(invalid="warn"):
+            answer = hook(seen)
+        if answer is None:
+            continue
+        if not isinstance(answer, Tensor):
+            raise DtypeError(
+                f"hook: a gradient hook must return a tensor or None, got {type(answer).__name__}"
+            )
+        if answer.shape != node.shape:
+            raise ShapeError(
+                f"hook: the gradient has shape {node.shape}, the hook returned {answer.shape}"
+            )
+        g = answer if recorded else answer.array
+    return g
+
+
+def exclusive(g: Any) -> Any:
+    """An array that shares its memory with no other: itself, or a copy of a view."""
+    g = as_array(g)
+    return g if g.base is None else g.copy()
+
+
+def deposit(found: dict[Node, Any], given: Iterable[Any] = ()) -> None:
+    """Add the gradients of the leaves to their tensors' `grad`.
+
+    Args:
+        found: gradient by leaf node.
+        given: arrays that belong to the caller and must not become anybody's `grad`.
+    """
+    taken = {id(raw(array)) for array in given}
+    with _deposit_lock:  # several threads may reach the same parameters
+        for node, g in found.items():
+            tensor = node.tensor() if isinstance(node, Leaf) else None
+            if tensor is not None:
+                _deposit_one(tensor, g, taken)
+
+
+def _deposit_one(tensor: Tensor, g: Any, taken: set[int]) -> None:
+    have = tensor.grad
+    if have is None:
+        tensor._grad = own(g, taken)
+    elif isinstance(g, Tensor) or have.node is not None:
+        tensor._grad = have + g
+    else:
+        np.add(have.array, g, out=have.array)
+        stamps.stamp(have.array, "backward")
+
+
+def own(g: Any, taken: set[int]) -> Tensor:
+    """A gradient as a tensor whose array is nobody else's; `taken` notes those handed out."""
+    if isinstance(g, Tensor):
+        if id(g.array) in taken or g.array.base is not None:
+            g = g.clone()
+        taken.add(id(g.array))
+        return g
+    g = exclusive(g)
+    if id(g) in taken:
+        g = g.copy()
+    taken.add(id(g))
+    return wrap(g)
+
+
+def ones_for(tensor: Tensor) -> Any:
+    """The gradient of a scalar with respect to itself."""
+    array = tensor.array
+    backend_of(array)
+    return np.ones_like(array)

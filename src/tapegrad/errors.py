@@ -1,0 +1,39 @@
+"""Every error that tapegrad raises on purpose.
+
+Each type is also the built-in that Python users would expect in its place, and all of them are
+`RuntimeError`, which is what PyTorch raises, so that ported `except` clauses keep working.
+"""
+
+
+class TapegradError(RuntimeError):
+    """Base of all errors raised by tapegrad."""
+
+
+class ShapeError(TapegradError, ValueError):
+    """Shapes that do not fit the operation."""
+
+
+class DimensionError(TapegradError, IndexError):
+    """A dimension or an index out of range."""
+
+
+class DtypeError(TapegradError, TypeError):
+    """A dtype that the operation does not accept."""
+
+
+class ArgumentError(TapegradError, ValueError):
+    """An argument with a value that has no meaning here."""
+
+
+class DeviceError(TapegradError, ValueError):
+    """Operands on different devices, or a device that is not there."""
+
+
+class GraphError(TapegradError):
+    """A misuse of the tape: a second backward, a changed saved value, no gradient to follow."""
+
+
+class StateDictError(TapegradError, KeyError):
+    """A state dict that does not fit the module or the optimiser."""
+
+    __str__ = RuntimeError.__str__  # KeyError would show the repr, with every newline escaped

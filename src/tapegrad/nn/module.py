@@ -1,0 +1,721 @@
+"""`Module`: something with parameters that can be called.
+
+A module's parameters, buffers and submodules are simply its attributes, found by walking `vars(self)`;
+nothing stands between `self.weight` and the value.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from .. import stamps
+from ..device import device as Device
+from ..device import is_array, move
+from ..dtypes import as_dtype, category
+from ..dtypes import float16 as _float16
+from ..dtypes import float32 as _float32
+from ..dtypes import float64 as _float64
+from ..errors import (
+    ArgumentError,
+    DeviceError,
+    DimensionError,
+    DtypeError,
+    ShapeError,
+    StateDictError,
+)
+from ..tensor import Tensor, raw
+from .parameter import Parameter
+
+_hook_ids = count()
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class RemovableHandle:
+    """What a `register_*_hook` returns: call `remove()` to take the hook off again."""
+
+    def __init__(self, module: Module, hooks: dict[int, Any], key: int) -> None:
+        self.module = module
+        self.hooks = hooks
+        self.id = key
+
+    def remove(self) -> None:
+        """Take the hook off; a second time does nothing."""
+        self.hooks.pop(self.id, None)
+        module = self.module
+        module._hooked = bool(module._forward_pre_hooks or module._forward_hooks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.remove()
+
+
+class Module:
+    """Base of everything with parameters: write `__init__` and `forward`, get the rest.
+
+    Attributes that are `Parameter`s are its parameters, attributes that are modules its children, and
+    tensors given to `register_buffer` its buffers, each in the order of first assignment.
+
+    Attributes:
+        training: True after `train()` (the default), False after `eval()`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> class Scale(tg.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.factor = tg.nn.Parameter(tg.tensor(2.0))
+        ...     def forward(self, x):
+        ...         return x * self.factor
+        >>> scale = Scale()
+        >>> scale(tg.tensor(3.0)).item()
+        6.0
+        >>> [name for name, _ in scale.named_parameters()]
+        ['factor']
+    """
+
+    # Defaults on the class: a subclass that never calls super().__init__() works all the same, and
+    # a call without hooks costs one attribute test.
+    training: bool = True
+    _hooked: bool = False
+    _forward_hooks: Mapping[int, Any] = MappingProxyType({})
+    _forward_pre_hooks: Mapping[int, Any] = MappingProxyType({})
+    _persistence: Mapping[str, bool] = MappingProxyType({})  # of buffers, by name
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the result; every subclass writes its own."""
+        raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...)")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if self._hooked:
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except (ShapeError, DtypeError, DeviceError, DimensionError) as error:
+            _locate(error, self)
+            raise
+
+    def _call_with_hooks(self, args: Any, kwargs: Any) -> Any:
+        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
+            if with_kwargs:
+                answer = hook(self, args, kwargs)
+                if answer is not None:
+                    args, kwargs = answer
+            else:
+                answer = hook(self, args)
+                if answer is not None:
+                    args = answer if isinstance(answer, tuple) else (answer,)
+        result = self.forward(*args, **kwargs)
+        for hook, with_kwargs in list(self._forward_hooks.values()):
+            answer = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+            if answer is not None:
+                result = answer
+        return result
+
+    # -- what it holds ---------------------------------------------------------------------------
+
+    @property
+    def _parameters(self) -> Mapping[str, Any]:
+        """Its own parameters by name, read-only."""
+        return MappingProxyType({k: v for k, v in vars(self).items() if isinstance(v, Parameter)})
+
+    @property
+    def _buffers(self) -> Mapping[str, Any]:
+        """Its own buffers by name, read-only."""
+        return MappingProxyType({k: vars(self)[k] for k in self._persistence if k in vars(self)})
+
+    @property
+    def _modules(self) -> Mapping[str, Any]:
+        """Its children by name, read-only."""
+        return MappingProxyType({k: v for k, v in vars(self).items() if isinstance(v, Module)})
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Set an attribute to a parameter, or to None to keep its place.
+
+        Args:
+            name: attribute name, without a dot.
+            param: the parameter, or None for one that is not used.
+
+        Raises:
+            ArgumentError: if the name is taken, empty or has a dot in it.
+            DtypeError: if `param` is no parameter.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> layer = tg.nn.Module()
+            >>> layer.register_parameter("bias", None)
+            >>> layer.bias is None
+            True
+        """
+        self._check_name("register_parameter", name)
+        if param is not None and not isinstance(param, Parameter):
+            raise DtypeError(
+                f"register_parameter: {name!r} must be an nn.Parameter or None, "
+                f"got {type(param).__name__}"
+            )
+        vars(self)[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Set an attribute to a tensor that belongs to the state but is not trained.
+
+        Args:
+            name: attribute name, without a dot.
+            tensor: the values, or None.
+            persistent: whether `state_dict` contains it.
+
+        Raises:
+            ArgumentError: if the name is taken, empty or has a dot in it.
+            DtypeError: if `tensor` is no tensor.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> layer = tg.nn.Module()
+            >>> layer.register_buffer("mean", tg.zeros(2))
+            >>> list(layer.state_dict())
+            ['mean']
+        """
+        self._check_name("register_buffer", name)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise DtypeError(
+                f"register_buffer: {name!r} must be a tensor or None, got {type(tensor).__name__}"
+            )
+        self._persistence = {**self._persistence, name: persistent}
+        vars(self)[name] = tensor
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set an attribute to a child module; its name may be one that Python could not spell.
+
+        Args:
+            name: attribute name, without a dot.
+            module: the child, or None to keep its place.
+
+        Raises:
+            ArgumentError: if the name is taken, empty or has a dot in it.
+            DtypeError: if `module` is no module.
+        """
+        self._check_name("add_module", name)
+        if module is not None and not isinstance(module, Module):
+            raise DtypeError(
+                f"add_module: {name!r} must be a module or None, got {type(module).__name__}"
+            )
+        vars(self)[name] = module
+
+    register_module = add_module
+
+    def _check_name(self, op: str, name: Any) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ArgumentError(f"{op}: name must be a string without a dot, got {name!r}")
+        held = vars(self).get(name)
+        if hasattr(self, name) and not (
+            name in vars(self) and (held is None or isinstance(held, (Parameter, Module, Tensor)))
+        ):
+            raise ArgumentError(f"{op}: {type(self).__name__} already has an attribute {name!r}")
+
+    def named_modules(
+        self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """Walk over the module itself and all modules below it, parents first.
+
+        Args:
+            memo: modules to leave out; those that were given are added.
+            prefix: put before every name.
+            remove_duplicate: give a module that is reached on two ways only once.
+
+        Returns:
+            Pairs of a dotted path and a module; the path of the module itself is the prefix.
+        """
+        memo = set() if memo is None else memo
+        if remove_duplicate:
+            if self in memo:
+                return
+            memo.add(self)
+        yield prefix, self
+        for name, child in vars(self).copy().items():
+            if isinstance(child, Module):
+                path = f"{prefix}.{name}" if prefix else name
+                yield from child.named_modules(memo, path, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """Walk over the module itself and all modules below it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Walk over the direct children with their names, each once."""
+        seen = set()
+        for name, child in self._modules.items():
+            if child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        """Walk over the direct children, each once."""
+        for _, child in self.named_children():
+            yield child
+
+    def _named_members(
+        self, members: Callable[[Module], Any], prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
+        for path, module in modules:
+            for name, value in members(module).items():
+                if value is None or id(value) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(value))
+                yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Walk over the parameters with their paths; a shared one comes once, under its first.
+
+        Args:
+            prefix: put before every path.
+            recurse: include those of all modules below.
+            remove_duplicate: give a shared parameter only once.
+
+        Returns:
+            Pairs of a dotted path and a parameter.
+        """
+        return self._named_members(_own_parameters, prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Walk over the parameters, each once.
+
+        Args:
+            recurse: include those of all modules below.
+
+        Returns:
+            The parameters, in the order of `named_parameters`.
+        """
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Walk over the buffers with their paths, as `named_parameters` does."""
+        return self._named_members(_own_buffers, prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Walk over the buffers, each once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def get_submodule(self, target: str) -> Module:
+        """Find the module at a dotted path; the empty path is the module itself.
+
+        Raises:
+            AttributeError: if there is none; the message says how far the path led.
+        """
+        module = self
+        done: list[str] = []
+        for name in target.split(".") if target else ():
+            found = getattr(module, name, None)
+            if not isinstance(found, Module):
+                where = ".".join(done) or type(self).__name__
+                raise AttributeError(f"get_submodule: {where!r} has no module {name!r}")
+            module = found
+            done.append(name)
+        return module
+
+    def _get_member(self, op: str, target: str, members: Callable[[Module], Any]) -> Any:
+        path, _, name = target.rpartition(".")
+        found = members(self.get_submodule(path)).get(name)
+        if found is None:
+            known = ", ".join(members(self.get_submodule(path))) or "none"
+            raise AttributeError(f"{op}: nothing at {target!r}; there are: {known}")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Find the parameter at a dotted path; AttributeError if there is none."""
+        return self._get_member("get_parameter", target, _own_parameters)  # type: ignore[no-any-return]
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Find the buffer at a dotted path; AttributeError if there is none."""
+        return self._get_member("get_buffer", target, _own_buffers)  # type: ignore[no-any-return]
+
+    # -- its state -------------------------------------------------------------------------------
+
+    def _state(self, prefix: str = "") -> Iterator[tuple[str, Module, str, Tensor]]:
+        """Everything that a state dict names: key, owner, attribute and tensor, in its order."""
+        for path, module in self.named_modules(prefix=prefix, remove_duplicate=False):
+            start = f"{path}." if path else ""
+            for name, value in vars(module).copy().items():
+                if isinstance(value, Parameter):
+                    yield start + name, module, name, value
+            for name, persistent in module._persistence.items():
+                value = vars(module).get(name)
+                if persistent and value is not None:
+                    yield start + name, module, name, value
+
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> Any:
+        """Collect parameters and persistent buffers by path, sharing their memory.
+
+        Args:
+            destination: mapping to fill; by default a new `OrderedDict`.
+            prefix: put before every key, with its dot.
+            keep_vars: give the parameters themselves, not detached tensors.
+
+        Returns:
+            The mapping, parameters before buffers before children.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> list(tg.nn.Sequential(tg.nn.Linear(2, 3)).state_dict())
+            ['0.weight', '0.bias']
+        """
+        found = OrderedDict() if destination is None else destination
+        for key, _, _, tensor in self._state():
+            found[prefix + key] = tensor if keep_vars else tensor.detach()
+        return found
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy values into parameters and buffers; nothing is changed unless everything fits.
+
+        Args:
+            state_dict: tensors or arrays by path.
+            strict: refuse missing and unexpected keys too; shapes must fit in any case.
+            assign: let the module hold the given tensors themselves instead of copying.
+
+        Returns:
+            `(missing_keys, unexpected_keys)`, both empty when strict.
+
+        Raises:
+            StateDictError: naming every missing, unexpected and misfit entry.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> a, b = tg.nn.Linear(2, 3), tg.nn.Linear(2, 3)
+            >>> a.load_state_dict(b.state_dict())
+            IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        """
+        op = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state_dict, Mapping):
+            raise StateDictError(f"{op}: needs a mapping, got {type(state_dict).__name__}")
+        own = list(self._state())
+        keys = {key for key, _, _, _ in own}
+        missing = [key for key, _, _, _ in own if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in keys]
+        problems = [f"missing: {key}" for key in missing] if strict else []
+        problems += [f"unexpected: {key}" for key in unexpected] if strict else []
+        for key, _, _, tensor in own:
+            if key in state_dict:
+                problems += _misfit(key, tensor, state_dict[key])
+        if problems:
+            raise StateDictError(f"{op}: nothing was loaded:\n  " + "\n  ".join(problems))
+        for key, module, name, tensor in own:
+            if key not in state_dict:
+                continue
+            value = state_dict[key]
+            if assign:
+                vars(module)[name] = _adopted(tensor, value)
+            else:
+                array = tensor.array
+                np.copyto(array, _beside(raw(value), tensor), casting="unsafe")
+                stamps.stamp(array, "load_state_dict")
+        return IncompatibleKeys(missing, unexpected)
+
+    # -- what can be done to it ------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Put the module and everything below it into training mode, or out of it.
+
+        Args:
+            mode: False is `eval()`.
+
+        Raises:
+            ArgumentError: if `mode` is no bool.
+        """
+        if not isinstance(mode, bool):
+            raise ArgumentError(f"train: mode must be True or False, got {mode!r}")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Put the module and everything below it into evaluation mode."""
+        return self.train(False)
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call a function on every module below, then on the module itself.
+
+        Args:
+            fn: gets the module; its result is ignored.
+        """
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Say for all parameters whether gradients are wanted."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters.
+
+        Args:
+            set_to_none: set them to None; otherwise fill them with zeros.
+        """
+        for parameter in self.parameters():
+            clear_grad(parameter, set_to_none)
+
+    def _convert(self, change: Callable[[Any], Any]) -> Self:
+        """Replace the arrays of all parameters, their gradients and buffers; all or none."""
+        planned: list[tuple[Tensor, Any]] = []
+        for tensor in [*self.parameters(), *self.buffers()]:
+            planned.append((tensor, change(tensor.array)))
+            if tensor.grad is not None:
+                planned.append((tensor.grad, change(tensor.grad.array)))
+        for tensor, array in planned:
+            if array is not tensor.array:
+                tensor.array = array
+                if tensor.node is not None:
+                    tensor.node.dtype, tensor.node.value = array.dtype, id(array)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move to a device, convert floating values to a dtype, or both; the module itself changes.
+
+        Args:
+            args: a device, a floating dtype, both in this order, or a tensor to follow.
+            kwargs: `device`, `dtype`; `non_blocking` is accepted.
+
+        Raises:
+            ArgumentError: for anything else.
+            DtypeError: for an integer dtype.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> tg.nn.Linear(2, 3).to(tg.float64).weight.dtype
+            dtype('float64')
+        """
+        device, dtype = _destination(args, kwargs)
+
+        def change(array: Any) -> Any:
+            if device is not None:
+                array = move(array, device)
+            if dtype is not None and category(array.dtype) == category(dtype):
+                array = array.astype(dtype) if array.dtype != dtype else array
+            return array
+
+        return self._convert(change)
+
+    def float(self) -> Self:
+        """Convert floating parameters and buffers to float32."""
+        return self.to(_float32)
+
+    def double(self) -> Self:
+        """Convert floating parameters and buffers to float64."""
+        return self.to(_float64)
+
+    def half(self) -> Self:
+        """Convert floating parameters and buffers to float16."""
+        return self.to(_float16)
+
+    def cpu(self) -> Self:
+        """Move parameters and buffers to the host."""
+        return self.to("cpu")
+
+    def cuda(self, device: Any = None) -> Self:
+        """Move parameters and buffers to a GPU, by default the current one."""
+        return self.to("cuda" if device is None else Device(device))
+
+    # -- hooks -----------------------------------------------------------------------------------
+
+    def _add_hook(self, kind: str, hook: Any, with_kwargs: bool, prepend: bool) -> RemovableHandle:
+        if not callable(hook):
+            raise ArgumentError(f"register hook: needs a function, got {type(hook).__name__}")
+        hooks = vars(self).setdefault(kind, OrderedDict())
+        key = next(_hook_ids)
+        hooks[key] = (hook, with_kwargs)
+        if prepend:
+            hooks.move_to_end(key, last=False)
+        self._hooked = True
+        return RemovableHandle(self, hooks, key)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call a function before `forward`; it may replace the arguments.
+
+        Args:
+            hook: `hook(module, args)` answers None or new arguments; with `with_kwargs`,
+                `hook(module, args, kwargs)` answers None or a pair.
+            prepend: run before the hooks that are there.
+            with_kwargs: see `hook`.
+
+        Returns:
+            A handle whose `remove()` takes the hook off.
+        """
+        return self._add_hook("_forward_pre_hooks", hook, with_kwargs, prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call a function after `forward`; it may replace the result.
+
+        Args:
+            hook: `hook(module, args, output)` answers None or a new output; with `with_kwargs`,
+                `hook(module, args, kwargs, output)`.
+            prepend: run before the hooks that are there.
+            with_kwargs: see `hook`.
+
+        Returns:
+            A handle whose `remove()` takes the hook off.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> layer = tg.nn.Identity()
+            >>> handle = layer.register_forward_hook(lambda module, args, output: output * 2)
+            >>> layer(tg.tensor(1.0))
+            tensor(2.)
+            >>> handle.remove()
+            >>> layer(tg.tensor(1.0))
+            tensor(1.)
+        """
+        return self._add_hook("_forward_hooks", hook, with_kwargs, prepend)
+
+    # -- how it looks ----------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the module is printed."""
+        return ""
+
+    def __repr__(self) -> str:
+        rows = [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
+        return framed(type(self).__name__, self.extra_repr(), rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = vars(self).copy()
+        state["_persistence"] = dict(self._persistence)
+        return state
+
+
+def _own_parameters(module: Module) -> Mapping[str, Any]:
+    return module._parameters
+
+
+def _own_buffers(module: Module) -> Mapping[str, Any]:
+    return module._buffers
+
+
+def framed(name: str, extra: str, rows: list[str]) -> str:
+    """A module's printed form: on one line without children, else one indented row for each."""
+    lines = extra.split("\n") if extra else []
+    if len(lines) == 1 and not rows:
+        return f"{name}({extra})"
+    if not lines and not rows:
+        return f"{name}()"
+    return f"{name}(\n  " + "\n  ".join(lines + rows) + "\n)"
+
+
+def indented(text: str) -> str:
+    """A child's printed form, all but its first line moved to the right."""
+    return text.replace("\n", "\n  ")
+
+
+def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
+    """Forget a gradient: drop it, or put a new one of zeros in its place."""
+    if set_to_none:
+        tensor._grad = None
+    elif tensor.grad is not None:
+        grad = tensor.grad.detach()
+        grad.array[...] = 0
+        stamps.stamp(grad.array, "zero_grad")
+        tensor._grad = grad
+
+
+def _locate(error: Any, module: Module) -> None:
+    """Put the path of the innermost module that was running in front of an error's message."""
+    inner = getattr(error, "module", None)
+    if inner is None:
+        error.module = inner = module
+        text = str(error)
+        error.said = text.removeprefix(f"{type(module).__name__.lower()}: ")
+    for path, candidate in module.named_modules():
+        if candidate is inner:
+            kind = type(inner).__name__
+            error.args = (f"{path} ({kind}): {error.said}" if path else f"{kind}: {error.said}",)
+            return
+
+
+def _misfit(key: str, tensor: Tensor, value: Any) -> list[str]:
+    array = raw(value)
+    if not is_array(array):
+        return [f"not a tensor: {key}: got {type(value).__name__}"]
+    if array.shape != tensor.shape:
+        return [f"shape: {key}: expected {tensor.shape}, got {array.shape}"]
+    if array.dtype.kind == "c" and tensor.dtype.kind != "c":
+        return [f"dtype: {key}: {array.dtype} cannot become {tensor.dtype}"]
+    return []
+
+
+def _beside(array: Any, tensor: Tensor) -> Any:
+    """The values on the tensor's device."""
+    return array if type(array) is type(tensor.array) else move(array, tensor.device)
+
+
+def _adopted(tensor: Tensor, value: Any) -> Tensor:
+    if not isinstance(tensor, Parameter):
+        return value if isinstance(value, Tensor) else Tensor(value)
+    if isinstance(value, Parameter):
+        return value
+    return Parameter(value, requires_grad=tensor.requires_grad)
+
+
+def _destination(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
+    kwargs.pop("non_blocking", None)
+    if kwargs:
+        raise ArgumentError(f"to: unknown arguments {sorted(kwargs)}; use device= and dtype=")
+    for value in args:
+        if isinstance(value, Tensor):
+            device, dtype = value.device, value.dtype
+        elif isinstance(value, Device) or (isinstance(value, (str, int)) and _names_device(value)):
+            device = value
+        elif value is not None and not isinstance(value, bool):
+            dtype = value
+    if dtype is not None:
+        dtype = as_dtype(dtype)
+        if category(dtype) < 2:
+            raise DtypeError(f"to: a module takes floating or complex dtypes, got {dtype}")
+    return (None if device is None else Device(device)), dtype
+
+
+def _names_device(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return True
+    try:
+        np.dtype(value)
+    except TypeError:
+        return True
+    return False

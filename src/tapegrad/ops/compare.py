@@ -1,0 +1,326 @@
+"""Comparisons and logic: results that carry no gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._typing import TensorLike
+from ..device import as_array
+from ..errors import DtypeError
+from ..tensor import Tensor, raw, wrap
+from .cast import as_operand, floating, promoted, refused
+
+
+def _apply(ufunc: Any, op: str, input: Any, other: Any) -> Tensor:
+    x, y = raw(input), raw(other)
+    if getattr(x, "dtype", None) is not getattr(y, "dtype", 0):
+        input, other = promoted(op, (input, other))
+        x, y = raw(input), raw(other)
+    try:
+        return wrap(as_array(ufunc(x, y)))
+    except (ValueError, TypeError) as error:
+        raise refused(op, error, input, other) from None
+
+
+def _integers(ufunc: Any, op: str, input: Any, other: Any) -> Tensor:
+    for value in (raw(input), raw(other)):
+        if isinstance(value, float) or getattr(value, "dtype", np.dtype(bool)).kind in "fc":
+            raise DtypeError(f"{op}: needs integer or bool operands, got a floating one")
+    return _apply(ufunc, op, input, other)
+
+
+def eq(input: TensorLike, other: TensorLike) -> Tensor:
+    """Compare elementwise: bool tensor of `input == other`; it carries no gradient.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor([1.0, 2.0, 3.0]) == 2
+        tensor([False,  True, False])
+    """
+    return _apply(np.equal, "eq", input, other)
+
+
+def ne(input: TensorLike, other: TensorLike) -> Tensor:
+    """Compare elementwise: bool tensor of `input != other`; it carries no gradient.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor([1.0, 2.0, 3.0]) != 2
+        tensor([ True, False,  True])
+    """
+    return _apply(np.not_equal, "ne", input, other)
+
+
+def lt(input: TensorLike, other: TensorLike) -> Tensor:
+    """Compare elementwise: bool tensor of `input < other`; it carries no gradient.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor([1.0, 2.0, 3.0]) < 2
+        tensor([ True, False, False])
+    """
+    return _apply(np.less, "lt", input, other)
+
+
+def le(input: TensorLike, other: TensorLike) -> Tensor:
+    """Compare elementwise: bool tensor of `input <= other`; it carries no gradient.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor([1.0, 2.0, 3.0]) <= 2
+        tensor([ True,  True, False])
+    """
+    return _apply(np.less_equal, "le", input, other)
+
+
+def gt(input: TensorLike, other: TensorLike) -> Tensor:
+    """Compare elementwise: bool tensor of `input > other`; it carries no gradient.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor([1.0, 2.0, 3.0]) > 2
+        tensor([False, False,  True])
+    """
+    return _apply(np.greater, "gt", input, other)
+
+
+def ge(input: TensorLike, other: TensorLike) -> Tensor:
+    """Compare elementwise: bool tensor of `input >= other`; it carries no gradient.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor([1.0, 2.0, 3.0]) >= 2
+        tensor([False,  True,  True])
+    """
+    return _apply(np.greater_equal, "ge", input, other)
+
+
+def logical_and(input: TensorLike, other: TensorLike) -> Tensor:
+    """Bool tensor that is true where both are not zero.
+
+    Args:
+        input, other: tensors or numbers of any dtype, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.logical_and(tg.tensor([1, 0]), tg.tensor([1, 1]))
+        tensor([ True, False])
+    """
+    return _apply(np.logical_and, "logical_and", input, other)
+
+
+def logical_or(input: TensorLike, other: TensorLike) -> Tensor:
+    """Bool tensor that is true where either is not zero.
+
+    Args:
+        input, other: tensors or numbers of any dtype, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.logical_or(tg.tensor([1, 0]), tg.tensor([1, 1]))
+        tensor([True, True])
+    """
+    return _apply(np.logical_or, "logical_or", input, other)
+
+
+def logical_xor(input: TensorLike, other: TensorLike) -> Tensor:
+    """Bool tensor that is true where exactly one is not zero.
+
+    Args:
+        input, other: tensors or numbers of any dtype, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.logical_xor(tg.tensor([1, 0]), tg.tensor([1, 1]))
+        tensor([False,  True])
+    """
+    return _apply(np.logical_xor, "logical_xor", input, other)
+
+
+def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
+    """Bitwise `input & other` of integers, logical of bools.
+
+    Args:
+        input, other: integer or bool tensors or numbers, shapes that broadcast.
+
+    Raises:
+        DtypeError: for floating operands.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor(5) & 2
+        tensor(0)
+    """
+    return _integers(np.bitwise_and, "bitwise_and", input, other)
+
+
+def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor:
+    """Bitwise `input | other` of integers, logical of bools.
+
+    Args:
+        input, other: integer or bool tensors or numbers, shapes that broadcast.
+
+    Raises:
+        DtypeError: for floating operands.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor(5) | 2
+        tensor(7)
+    """
+    return _integers(np.bitwise_or, "bitwise_or", input, other)
+
+
+def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
+    """Bitwise `input ^ other` of integers, logical of bools.
+
+    Args:
+        input, other: integer or bool tensors or numbers, shapes that broadcast.
+
+    Raises:
+        DtypeError: for floating operands.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.tensor(5) ^ 2
+        tensor(7)
+    """
+    return _integers(np.bitwise_xor, "bitwise_xor", input, other)
+
+
+def logical_not(input: TensorLike) -> Tensor:
+    """Bool tensor that is true where the input is zero.
+
+    Args:
+        input: tensor of any dtype.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.logical_not(tg.tensor([0, 2]))
+        tensor([ True, False])
+    """
+    return wrap(as_array(np.logical_not(as_operand(input, "logical_not").array)))
+
+
+def bitwise_not(input: TensorLike) -> Tensor:
+    """Invert every bit of integers, or every bool.
+
+    Args:
+        input: integer or bool tensor.
+
+    Raises:
+        DtypeError: for a floating tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> ~tg.tensor([True, False])
+        tensor([False,  True])
+    """
+    input = as_operand(input, "bitwise_not")
+    if input.array.dtype.kind in "fc":
+        raise DtypeError(f"bitwise_not: needs an integer or bool tensor, got {input.dtype}")
+    return wrap(as_array(np.invert(input.array)))
+
+
+def isnan(input: TensorLike) -> Tensor:
+    """Bool tensor that is true where the input is NaN.
+
+    Args:
+        input: tensor of any shape.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.isnan(tg.tensor([0.0, float("nan")]))
+        tensor([False,  True])
+    """
+    return wrap(as_array(np.isnan(as_operand(input, "isnan").array)))
+
+
+def isfinite(input: TensorLike) -> Tensor:
+    """Bool tensor that is true where the input is neither infinite nor NaN.
+
+    Args:
+        input: tensor of any shape.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.isfinite(tg.tensor([0.0, float("inf")]))
+        tensor([ True, False])
+    """
+    return wrap(as_array(np.isfinite(as_operand(input, "isfinite").array)))
+
+
+def isinf(input: TensorLike) -> Tensor:
+    """Bool tensor that is true where the input is infinite.
+
+    Args:
+        input: tensor of any shape.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.isinf(tg.tensor([0.0, float("inf")]))
+        tensor([False,  True])
+    """
+    return wrap(as_array(np.isinf(as_operand(input, "isinf").array)))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape and the same values.
+
+    Args:
+        input, other: tensors.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.equal(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0]))
+        True
+    """
+    input, other = as_operand(input, "equal"), as_operand(other, "equal", "other")
+    if input.shape != other.shape:
+        return False
+    return bool(eq(input, other).all().item())
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Whether `|input - other| <= atol + rtol * |other|` everywhere.
+
+    Args:
+        input, other: tensors, shapes that broadcast.
+        rtol, atol: relative and absolute tolerance.
+        equal_nan: count two NaN as close.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.allclose(tg.tensor([1.0]), tg.tensor([1.0 + 1e-7]))
+        True
+    """
+    input, other = as_operand(input, "allclose"), as_operand(other, "allclose", "other")
+    if input.dtype != other.dtype:
+        raise DtypeError(f"allclose: dtypes differ, {input.dtype} and {other.dtype}; convert one")
+    x, y = floating(input, "allclose").array, floating(other, "allclose").array
+    close = (x == y) | ((np.abs(x - y) <= atol + rtol * np.abs(y)) & np.isfinite(y))
+    if equal_nan:
+        close = close | (np.isnan(x) & np.isnan(y))
+    return bool(wrap(as_array(np.logical_and.reduce(close, axis=None))).item())

@@ -1,0 +1,262 @@
+"""Reading and writing by index, in every basic and advanced form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import kernels, stamps
+from ..device import is_array
+from ..errors import DeviceError, DimensionError, DtypeError, ShapeError
+from ..tape import join_family, record1
+from ..tensor import Tensor, raw
+from .cast import cast, different_devices, transfer
+from .inplace import check_writable, rebind
+
+
+def _plain(index: Any, array: Any) -> tuple[Any, ...]:
+    """An index as a tuple without tensors and lists."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return tuple(_part(part, array) for part in parts)
+
+
+def _part(part: Any, array: Any) -> Any:
+    if isinstance(part, (int, slice)) or part is None or part is Ellipsis:
+        return _slice(part) if isinstance(part, slice) else part
+    if isinstance(part, (list, tuple)):
+        part = np.asarray([raw(p) for p in part], dtype=None if len(part) else np.int64)
+    part = raw(part)
+    if isinstance(part, np.generic):
+        part = part.item()
+        if isinstance(part, int):
+            return part
+    if not is_array(part):
+        raise DtypeError(
+            f"index: must be made of ints, slices, None, ..., and integer or bool tensors, "
+            f"got {type(part).__name__}"
+        )
+    if part.dtype.kind not in "iub":
+        raise DtypeError(f"index: tensors used as indices must be integer or bool, got {part.dtype}")
+    if type(part) is not type(array):
+        if isinstance(part, np.ndarray):  # a host index into a device array is copied there, as in PyTorch
+            return np.asarray(part) if isinstance(array, np.ndarray) else _to_device(part, array)
+        raise DeviceError("index: the index is on another device than the tensor; move it with .to()")
+    if not part.ndim and part.dtype.kind != "b" and isinstance(part, np.ndarray):
+        return int(part)
+    return part
+
+
+def _slice(part: slice) -> slice:
+    ends = (part.start, part.stop, part.step)
+    if any(isinstance(end, Tensor) for end in ends):
+        return slice(*(end.item() if isinstance(end, Tensor) else end for end in ends))
+    return part
+
+
+def _to_device(part: Any, array: Any) -> Any:
+    from ..device import backend_of
+
+    return backend_of(array).from_host(part)
+
+
+def _stages(index: Any, array: Any) -> tuple[tuple[Any, ...], bool]:
+    """An index as one or two plain indices to be applied in turn, and whether it copies.
+
+    NumPy counts an int among tensors as a tensor, which moves the indexed dimensions; PyTorch takes
+    ints (with slices and None) first. So a mixed index becomes two.
+    """
+    parts = _plain(index, array)
+    copies = any(is_array(part) or isinstance(part, bool) for part in parts)
+    if not any(part is Ellipsis for part in parts):
+        parts = (*parts, Ellipsis)  # an element is a 0-d view, not a NumPy scalar
+    if not copies or not any(isinstance(p, int) and not isinstance(p, bool) for p in parts):
+        return (parts,), copies
+    used = sum(map(_dims_used, parts))
+    first: list[Any] = []
+    second: list[Any] = []
+    every = slice(None)
+    for part in parts:
+        if part is Ellipsis:
+            first += [every] * (array.ndim - used)
+            second += [every] * (array.ndim - used)
+        elif is_array(part):
+            first += [every] * _dims_used(part)
+            second.append(part)
+        elif isinstance(part, bool):
+            second.append(part)
+        else:
+            first.append(part)
+            if part is None or isinstance(part, slice):
+                second.append(every)
+    return (tuple(first), tuple(second)), True
+
+
+def _dims_used(part: Any) -> int:
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    return part.ndim if is_array(part) and part.dtype.kind == "b" else 1
+
+
+def _read(array: Any, stages: Any) -> Any:
+    for stage in stages:
+        array = array[stage]
+    return array
+
+
+def getitem(input: Tensor, index: Any) -> Tensor:
+    """Read by index: `input[index]`. Ints, slices, None and ... give a view, tensors and lists a copy.
+
+    Adjoint: zeros of the input's shape with `g` added at the index.
+
+    Args:
+        input: tensor.
+        index: as for NumPy arrays; an int beside a tensor is taken first, as in PyTorch.
+
+    Raises:
+        DimensionError: for an index out of range, or too many of them.
+        DtypeError: for an index of floats.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> x[:, 1], x[tg.tensor([1, 1]), [0, 1]]
+        (tensor([2., 4.]), tensor([3., 4.]))
+    """
+    x = input.array
+    stages, copies = _stages(index, x)
+    try:
+        out = _read(x, stages)
+    except (IndexError, ValueError) as error:
+        raise _refused(error, x) from None
+    tensor = record1(out, _getitem_vjp, input, (stages, x.shape, copies))
+    if not copies:
+        join_family(tensor, input)
+    return tensor
+
+
+def _getitem_vjp(g, stages, shape, repeats):
+    return kernels.index_add(g, stages, shape, repeats)
+
+
+@kernels.index_add.register(Tensor)
+def _index_add(input, stages, shape, repeats):
+    out = kernels.index_add(input.array, stages, shape, repeats)
+    return record1(out, _index_add_vjp, input, (stages,))
+
+
+def _index_add_vjp(g, stages):
+    return _read(g, stages)
+
+
+@kernels.scatter_along.register(Tensor)
+def _scatter_along(input, indices, dim, shape):
+    out = kernels.scatter_along(input.array, indices, dim, shape)
+    return record1(out, _scatter_along_vjp, input, (indices, dim))
+
+
+def _scatter_along_vjp(g, indices, dim):
+    return np.take_along_axis(g, indices, dim)
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
+    """Pick along a dimension by an index per element: `out[i, j] = input[i, indices[i, j]]`.
+
+    Adjoint: zeros of the input's shape with `g` at the indices, each named once.
+
+    Args:
+        input: tensor.
+        indices: int64 tensor with the same number of dimensions.
+        dim: the dimension.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.take_along_dim(tg.tensor([[1.0, 2.0]]), tg.tensor([[1]]), 1)
+        tensor([[2.]])
+    """
+    i = indices.array
+    out = np.take_along_axis(input.array, i, dim)
+    return record1(out, _take_along_dim_vjp, input, (i, dim, input.shape))
+
+
+def _take_along_dim_vjp(g, indices, dim, shape):
+    return kernels.scatter_along(g, indices, dim, shape)
+
+
+def setitem(input: Tensor, index: Any, value: Any) -> None:
+    """Write by index, in place: `input[index] = value`.
+
+    Adjoint: `g` with zeros at the index for `input`, `g[index]` for `value`.
+
+    Args:
+        input: tensor; recorded only if it is no leaf that requires a gradient.
+        index: as for reading; an element named twice gets one of the values.
+        value: tensor or number whose shape broadcasts to that of `input[index]`.
+
+    Raises:
+        GraphError: for a leaf that requires a gradient, or a tensor other tensors view.
+        ShapeError: if the value does not fit.
+        DimensionError: for an index out of range.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> x = tg.zeros(3)
+        >>> x[1:] = tg.tensor([5.0, 6.0])
+        >>> x
+        tensor([0., 5., 6.])
+    """
+    x = input.array
+    stages, _ = _stages(index, x)
+    if not isinstance(value, (Tensor, int, float, complex)):
+        from ..creation import tensor as make
+
+        value = make(value, device=input.device)
+    if isinstance(value, Tensor):
+        if type(value.array) is not type(x):
+            if value.ndim:
+                raise different_devices("x[i] = v", input, value)
+            value = transfer(value, input.device)
+        value = cast(value, x.dtype)
+    recorded = check_writable("x[i] = v", input, value, "use tapegrad.where or a clone()")
+    try:
+        target = _read(x, stages[:-1])
+        target[stages[-1]] = raw(value)
+    except (IndexError, ValueError) as error:
+        raise _refused(error, x, _shape_at(x, stages), value) from None
+    stamps.stamp(x, "x[i] = v")
+    if recorded:
+        shape = _read(x, stages).shape
+        rebind(input, (_setitem_vjp_input, _setitem_vjp_value), value, (stages, shape))
+
+
+def _setitem_vjp_input(g, stages, shape):
+    return kernels.index_zero(g, stages)
+
+
+def _setitem_vjp_value(g, stages, shape):
+    return _read(g, stages)
+
+
+@kernels.index_zero.register(Tensor)
+def _index_zero(input, stages):
+    return record1(kernels.index_zero(input.array, stages), _index_zero_vjp, input, (stages,))
+
+
+def _index_zero_vjp(g, stages):
+    return kernels.index_zero(g, stages)
+
+
+def _shape_at(x: Any, stages: Any) -> Any:
+    try:
+        return _read(x, stages).shape
+    except (IndexError, ValueError):
+        return None
+
+
+def _refused(error: Exception, x: Any, shape: Any = None, value: Any = None) -> Exception:
+    if isinstance(error, IndexError) or shape is None:
+        return DimensionError(f"index: {error} (tensor of shape {x.shape})")
+    return ShapeError(
+        f"x[i] = v: a value of shape {getattr(value, 'shape', ())} does not broadcast to {shape}, "
+        "the shape of x[i]"
+    )

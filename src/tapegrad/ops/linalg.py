@@ -1,0 +1,159 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._typing import TensorLike
+from ..errors import DtypeError, ShapeError
+from ..tape import CROSS, record, record2
+from ..tensor import Tensor, raw
+from .cast import as_operand, different_devices
+from .shape import reshape
+
+
+def _matched(op: str, *operands: Any) -> None:
+    """Refuse operands of different dtypes or devices; called when something looks odd."""
+    first = operands[0]
+    for other in operands[1:]:
+        if type(other.array) is not type(first.array):
+            raise different_devices(op, first, other)
+        if other.array.dtype != first.array.dtype:
+            raise DtypeError(
+                f"{op}: operands have dtypes {first.dtype} and {other.dtype}; convert one with .to(dtype)"
+            )
+
+
+def matmul(input: TensorLike, other: TensorLike) -> Tensor:
+    """Matrix product; vectors count as a row on the left and a column on the right.
+
+    Value: `input @ other`. Adjoint: `g @ other.T` for `input`, `input.T @ g` for `other`.
+
+    Args:
+        input: (..., N, D) or (D,).
+        other: (..., D, M) or (D,), the leading dimensions broadcast.
+
+    Returns:
+        (..., N, M), without N or M where a vector was given.
+
+    Raises:
+        ShapeError: if the inner sizes differ, or an operand is 0-d.
+        DtypeError: if the dtypes differ.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.matmul(tg.tensor([[1.0, 2.0]]), tg.tensor([[3.0], [4.0]]))
+        tensor([[11.]])
+    """
+    input, other = as_operand(input, "matmul"), as_operand(other, "matmul", "other")
+    x, y = input.array, other.array
+    if x.dtype is not y.dtype or x.__class__ is not y.__class__:
+        _matched("matmul", input, other)
+    try:
+        out = np.matmul(x, y)
+    except ValueError:
+        raise _matmul_error(x.shape, y.shape) from None
+    if x.ndim == 1 or y.ndim == 1:
+        return _with_vectors(input, other, out.shape)
+    return record2(out, (_matmul_vjp_input, _matmul_vjp_other), input, other, (x, y), CROSS)
+
+
+def _matmul_vjp_input(g, x, y):
+    return np.matmul(g, y.swapaxes(-1, -2))
+
+
+def _matmul_vjp_other(g, x, y):
+    return np.matmul(x.swapaxes(-1, -2), g)
+
+
+def _with_vectors(input: Tensor, other: Tensor, shape: Any) -> Tensor:
+    a = reshape(input, (1, -1)) if input.ndim == 1 else input
+    b = reshape(other, (-1, 1)) if other.ndim == 1 else other
+    return reshape(matmul(a, b), shape)
+
+
+def _matmul_error(x: Any, y: Any) -> ShapeError:
+    if not x or not y:
+        return ShapeError(f"matmul: {x} @ {y}: a 0-d operand cannot take part; use mul")
+    inner = y[-2] if len(y) > 1 else y[0]
+    if x[-1] == inner:
+        return ShapeError(f"matmul: {x} @ {y}: the leading dimensions do not broadcast")
+    hint = ""
+    if len(x) == len(y) == 2:
+        hint = {x[1] == y[1]: "; did you mean y.T?", x[0] == y[0]: "; did you mean x.T?"}.get(True, "")
+    return ShapeError(f"matmul: {x} @ {y} do not align ({x[-1]} != {inner}){hint}")
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Affine map of the last dimension, one node on the tape.
+
+    Value: `input @ weight.T + bias`. Adjoint: `g @ weight` for `input`, `g.T @ input` for `weight` and
+    the sum of `g` for `bias`, over all leading dimensions.
+
+    Args:
+        input: (..., D).
+        weight: (M, D), or (D,).
+        bias: (M,), or None.
+
+    Returns:
+        (..., M), or (...) if the weight is 1-d.
+
+    Raises:
+        ShapeError: if the sizes do not fit.
+        DtypeError: if the dtypes differ.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.functional.linear(tg.ones(1, 2), tg.ones(3, 2), tg.zeros(3))
+        tensor([[2., 2., 2.]])
+    """
+    input = as_operand(input, "linear")
+    weight = as_operand(weight, "linear", "weight")
+    x, w = input.array, weight.array
+    b = None if bias is None else as_operand(bias, "linear", "bias").array
+    if x.dtype is not w.dtype or x.__class__ is not w.__class__ or not x.ndim:
+        _linear_checks(input, weight, bias)
+    if b is not None and (b.dtype is not w.dtype or b.__class__ is not w.__class__):
+        _linear_checks(input, weight, bias)
+    try:
+        out = np.matmul(x, w.T)
+        if b is not None:
+            out = np.add(out, b, out=out) if b.ndim < 2 and out.ndim else out + b
+    except ValueError:
+        raise _linear_error(x.shape, w.shape, None if b is None else b.shape) from None
+    rules = (_linear_vjp_input, _linear_vjp_weight, _linear_vjp_bias)
+    return record(out, rules, (input, weight, bias), (x, w))  # type: ignore[no-any-return]
+
+
+def _linear_vjp_input(g, x, w):
+    return np.matmul(g, w) if w.ndim == 2 else g[..., None] * w
+
+
+def _linear_vjp_weight(g, x, w):
+    if w.ndim == 1:
+        return np.matmul(g.reshape(-1), x.reshape(-1, x.shape[-1]))
+    if g.ndim != 2:
+        g, x = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+    return np.matmul(g.T, x)
+
+
+def _linear_vjp_bias(g, x, w):
+    return g  # summed by the engine
+
+
+def _linear_checks(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    _matched("linear", *(t for t in (input, weight, bias) if t is not None))
+    if not input.ndim:
+        raise ShapeError("linear: input is 0-d, expected a last dimension of features")
+
+
+def _linear_error(x: Any, w: Any, b: Any) -> ShapeError:
+    if len(w) not in (1, 2):
+        return ShapeError(f"linear: weight must be (out_features, in_features), got {w}")
+    if x[-1] != w[-1]:
+        return ShapeError(
+            f"linear: expected last dimension {w[-1]}, got {x[-1]} (input {x}, weight {w})"
+        )
+    return ShapeError(f"linear: bias of shape {b} does not fit {w[:-1]} outputs")

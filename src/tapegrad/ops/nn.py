@@ -1,0 +1,74 @@
+"""Operations of network heads: softmax and its logarithm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import kernels
+from .._typing import DTypeLike
+from ..dtypes import as_dtype
+from ..tape import OUT, record
+from ..tensor import Tensor
+from .cast import cast, floating
+from .shape import normal_dim
+
+
+def softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
+    """Normalised exponentials along a dimension.
+
+    Value: `y = exp(input) / sum(exp(input))`. Adjoint: `y * (g - sum(g * y))`.
+
+    Args:
+        input: tensor.
+        dim: the dimension along which the values will sum to 1.
+        dtype: convert to this dtype first.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.softmax(tg.tensor([0.0, 0.0]), 0)
+        tensor([0.5000, 0.5000])
+    """
+    input = floating(input, "softmax") if dtype is None else cast(input, as_dtype(dtype))
+    d = normal_dim("softmax", dim, input.ndim)
+    x = input.array
+    if not x.size or not x.ndim:
+        return input * 0 + 1
+    return record(kernels.softmax(x, d), (_softmax_vjp,), (input,), (OUT, d))  # type: ignore[no-any-return]
+
+
+def _softmax_vjp(g, y, dim):
+    return y * (g - np.add.reduce(g * y, axis=dim, keepdims=True))
+
+
+@kernels.softmax.register(Tensor)
+def _softmax_of_tensor(input, dim):
+    return softmax(input, dim)
+
+
+def log_softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
+    """Logarithm of the softmax, without overflow and without loss for small probabilities.
+
+    Value: `y = input - log(sum(exp(input)))`. Adjoint: `g - exp(y) * sum(g)`.
+
+    Args:
+        input: tensor.
+        dim: the dimension that is normalised.
+        dtype: convert to this dtype first.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.log_softmax(tg.tensor([0.0, 0.0]), 0)
+        tensor([-0.6931, -0.6931])
+    """
+    input = floating(input, "log_softmax") if dtype is None else cast(input, as_dtype(dtype))
+    d = normal_dim("log_softmax", dim, input.ndim)
+    x = input.array
+    if not x.size or not x.ndim:
+        return input * 0
+    shifted = x - np.maximum.reduce(x, axis=d, keepdims=True)
+    out = shifted - np.log(np.add.reduce(np.exp(shifted), axis=d, keepdims=True))
+    return record(out, (_log_softmax_vjp,), (input,), (OUT, d))  # type: ignore[no-any-return]
+
+
+def _log_softmax_vjp(g, y, dim):
+    return g - np.exp(y) * np.add.reduce(g, axis=dim, keepdims=True)

@@ -1,0 +1,337 @@
+"""Operations that reduce one, several or all dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes, kernels
+from .._typing import Dim, DTypeLike
+from ..device import as_array
+from ..errors import ArgumentError, DtypeError, ShapeError
+from ..tape import OUT, record, record1
+from ..tensor import Tensor, raw, wrap
+from .cast import as_operand, cast
+from .elementwise import maximum, minimum
+from .shape import normal_dim, normal_dims
+
+
+# Named as PyTorch shows them: `max(values=..., indices=...)`.
+max_pair = namedtuple("max", ("values", "indices"))
+min_pair = namedtuple("min", ("values", "indices"))
+
+
+def _kept(shape: Any, dims: Any) -> tuple[int, ...]:
+    """The shape with the reduced dimensions as ones, so that a gradient broadcasts back."""
+    return tuple(1 if i in dims else n for i, n in enumerate(shape))
+
+
+def sum(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTypeLike = None
+) -> Tensor:
+    """Sum over dimensions.
+
+    Adjoint: `g` broadcast over what was summed.
+
+    Args:
+        input: tensor; integers and bools are summed in int64.
+        dim: dimension or dimensions; None for all.
+        keepdim: keep them with size 1.
+        dtype: convert to this dtype first.
+
+    Returns:
+        The sums; 0 over no elements.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
+        tensor([4., 6.])
+    """
+    input = as_operand(input, "sum")
+    if dtype is not None:
+        input = cast(input, dtypes.as_dtype(dtype))
+    x = input.array
+    if dim is None and not keepdim:
+        if x.dtype.kind in "biu":
+            return wrap(as_array(np.add.reduce(x, axis=None, dtype=dtypes.int64)))
+        return record1(np.add.reduce(x, axis=None), _sum_vjp, input, (x.shape, None))
+    dims = normal_dims("sum", dim, x.ndim)
+    kind = dtypes.int64 if x.dtype.kind in "biu" else None
+    out = np.add.reduce(x, axis=dims, dtype=kind, keepdims=keepdim)
+    return record1(out, _sum_vjp, input, (x.shape, _kept(x.shape, dims)))
+
+
+def _sum_vjp(g, shape, kept):
+    return kernels.broadcast(g if kept is None else g.reshape(kept), shape)
+
+
+def mean(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTypeLike = None
+) -> Tensor:
+    """Arithmetic mean over dimensions.
+
+    Adjoint: `g / n`, broadcast over the `n` elements that were averaged.
+
+    Args:
+        input: floating tensor.
+        dim: dimension or dimensions; None for all.
+        keepdim: keep them with size 1.
+        dtype: convert to this dtype first.
+
+    Returns:
+        The means; NaN over no elements.
+
+    Raises:
+        DtypeError: for an integer or bool tensor without `dtype`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
+        tensor([2., 3.])
+    """
+    input = as_operand(input, "mean")
+    if dtype is not None:
+        input = cast(input, dtypes.as_dtype(dtype))
+    x = input.array
+    if x.dtype.kind in "biu":
+        raise DtypeError(f"mean: input must be floating, got {x.dtype}; pass dtype=tapegrad.float32")
+    dims = normal_dims("mean", dim, x.ndim)
+    n = math.prod(x.shape[d] for d in dims)
+    total = np.add.reduce(x, axis=dims, keepdims=keepdim)
+    out = total * (1 / n) if n else total * math.nan
+    return record1(out, _mean_vjp, input, (x.shape, _kept(x.shape, dims), n))
+
+
+def _mean_vjp(g, shape, kept, n):
+    return kernels.broadcast(g.reshape(kept) * (1 / n if n else math.nan), shape)
+
+
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """Variance over dimensions.
+
+    Value: `sum((input - mean)**2) / (n - correction)`. Adjoint:
+    `2 g (input - mean) / (n - correction)`.
+
+    Args:
+        input: floating tensor.
+        dim: dimension or dimensions; None for all.
+        unbiased: True means `correction=1`, False `correction=0`.
+        keepdim: keep them with size 1.
+        correction: what is taken off the number of elements; 1 by default (Bessel's correction).
+
+    Returns:
+        The variances; NaN where no degree of freedom is left.
+
+    Raises:
+        DtypeError: for an integer or bool tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.var(tg.tensor([1.0, 2.0, 3.0, 4.0]), correction=0)
+        tensor(1.2500)
+    """
+    if isinstance(dim, bool):  # var(unbiased), as PyTorch allows
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        if correction is not None:
+            raise ArgumentError("var: give either unbiased or correction, not both")
+        correction = int(unbiased)
+    input = as_operand(input, "var")
+    x = input.array
+    if x.dtype.kind in "biu":
+        raise DtypeError(f"var: input must be floating, got {x.dtype}")
+    dims = normal_dims("var", dim, x.ndim)
+    n = math.prod(x.shape[d] for d in dims)
+    freedom = n - (1 if correction is None else correction)
+    scale = 1 / freedom if freedom > 0 else math.nan
+    centred = x - np.add.reduce(x, axis=dims, keepdims=True) * (1 / n if n else math.nan)
+    out = np.add.reduce(centred * centred, axis=dims, keepdims=keepdim) * scale
+    return record1(out, _var_vjp, input, (x, dims, n, scale))
+
+
+def _var_vjp(g, x, dims, n, scale):
+    centred = x - np.add.reduce(x, axis=dims, keepdims=True) * (1 / n if n else math.nan)
+    return g.reshape(_kept(x.shape, dims)) * (2 * scale) * centred
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element, or the largest along a dimension with its index; NaN beats all.
+
+    Adjoint: without `dim`, `g` shared equally among the elements that attain the maximum; with `dim`,
+    `g` at the index that was returned (the first, at ties).
+
+    Args:
+        input: tensor.
+        dim: dimension to reduce; None for all. A tensor here means `maximum(input, dim)`.
+        keepdim: keep it with size 1.
+
+    Returns:
+        A 0-d tensor, or a named tuple `(values, indices)`.
+
+    Raises:
+        ShapeError: if there are no elements to choose from.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.max(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+        max(values=tensor([5., 7.]), indices=tensor([1, 0]))
+    """
+    if isinstance(dim, Tensor):
+        return maximum(input, dim)
+    if dim is None:
+        return _whole("max", np.maximum, _max_vjp, input)
+    return max_pair(*_along("max", np.argmax, _max_dim_vjp, input, dim, keepdim))
+
+
+def _max_vjp(g, x, y):
+    chosen = np.where(y == y, x == y, x != x)  # y != y: the maximum is NaN
+    return g * chosen / np.add.reduce(raw(chosen), axis=None, dtype=x.dtype)
+
+
+def _max_dim_vjp(g, indices, dim, shape):
+    return kernels.scatter_along(g.reshape(indices.shape), indices, dim, shape)
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element, or the smallest along a dimension with its index; NaN beats all.
+
+    Adjoint: without `dim`, `g` shared equally among the elements that attain the minimum; with `dim`,
+    `g` at the index that was returned (the first, at ties).
+
+    Args:
+        input: tensor.
+        dim: dimension to reduce; None for all. A tensor here means `minimum(input, dim)`.
+        keepdim: keep it with size 1.
+
+    Returns:
+        A 0-d tensor, or a named tuple `(values, indices)`.
+
+    Raises:
+        ShapeError: if there are no elements to choose from.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.min(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+        min(values=tensor([1., 2.]), indices=tensor([0, 1]))
+    """
+    if isinstance(dim, Tensor):
+        return minimum(input, dim)
+    if dim is None:
+        return _whole("min", np.minimum, _min_vjp, input)
+    return min_pair(*_along("min", np.argmin, _min_dim_vjp, input, dim, keepdim))
+
+
+def _min_vjp(g, x, y):
+    return _max_vjp(g, x, y)
+
+
+def _min_dim_vjp(g, indices, dim, shape):
+    return _max_dim_vjp(g, indices, dim, shape)
+
+
+def _whole(op: str, ufunc: Any, rule: Any, input: Any) -> Tensor:
+    input = as_operand(input, op)
+    x = input.array
+    if not x.size:
+        raise ShapeError(f"{op}: shape {x.shape} has no elements to choose from")
+    return record(ufunc.reduce(x, axis=None), (rule,), (input,), (x, OUT))  # type: ignore[no-any-return]
+
+
+def _along(op: str, find: Any, rule: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    input = as_operand(input, op)
+    x = input.array
+    d = normal_dim(op, dim, x.ndim)
+    if not x.ndim:
+        return input.clone(), wrap(np.zeros_like(x, dtype=dtypes.int64))
+    if not x.shape[d]:
+        raise ShapeError(f"{op}: dim {d} of shape {x.shape} has no elements to choose from")
+    indices = find(x, axis=d, keepdims=True)
+    values = np.take_along_axis(x, indices, d)
+    shape = values.shape if keepdim else values.shape[:d] + values.shape[d + 1 :]
+    out = record1(values.reshape(shape), rule, input, (indices, d, x.shape))
+    return out, wrap(indices.reshape(shape))
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index of the largest element (the first, at ties); int64, carries no gradient.
+
+    Args:
+        input: tensor.
+        dim: dimension to search; None for the index into the flattened tensor.
+        keepdim: keep the dimension with size 1.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.argmax(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+        tensor([1, 0])
+    """
+    return _index_of("argmax", np.argmax, input, dim, keepdim)
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index of the smallest element (the first, at ties); int64, carries no gradient.
+
+    Args:
+        input: tensor.
+        dim: dimension to search; None for the index into the flattened tensor.
+        keepdim: keep the dimension with size 1.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.argmin(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+        tensor([0, 1])
+    """
+    return _index_of("argmin", np.argmin, input, dim, keepdim)
+
+
+def _index_of(op: str, find: Any, input: Any, dim: int | None, keepdim: bool) -> Tensor:
+    x = as_operand(input, op).array
+    if dim is not None:
+        dim = normal_dim(op, dim, x.ndim)
+    if not (x.size if dim is None or not x.ndim else x.shape[dim]):
+        raise ShapeError(f"{op}: shape {x.shape} has no elements to choose from along dim {dim}")
+    return wrap(as_array(find(x, axis=dim if x.ndim else None, keepdims=keepdim)))
+
+
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether all elements are true (not zero); bool, carries no gradient.
+
+    Args:
+        input: tensor.
+        dim: dimension or dimensions; None for all.
+        keepdim: keep them with size 1.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.all(tg.tensor([True, False]))
+        tensor(False)
+    """
+    x = as_operand(input, "all").array
+    return wrap(as_array(np.all(x, axis=normal_dims("all", dim, x.ndim), keepdims=keepdim)))
+
+
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether any element is true (not zero); bool, carries no gradient.
+
+    Args:
+        input: tensor.
+        dim: dimension or dimensions; None for all.
+        keepdim: keep them with size 1.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.any(tg.tensor([True, False]))
+        tensor(True)
+    """
+    x = as_operand(input, "any").array
+    return wrap(as_array(np.any(x, axis=normal_dims("any", dim, x.ndim), keepdims=keepdim)))

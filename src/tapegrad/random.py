@@ -1,0 +1,140 @@
+"""Random numbers: one default generator, explicit ones everywhere else.
+
+Numbers are drawn on the host by NumPy's PCG64 and copied to the device, so that the same seed gives
+the same numbers on every device.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+
+from .device import device as Device
+from .errors import ArgumentError
+from .tensor import Tensor, wrap
+
+
+class Generator:
+    """A stream of random numbers of its own.
+
+    Args:
+        device: accepted for PyTorch's sake; numbers are drawn on the host and copied.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> g = tg.Generator().manual_seed(0)
+        >>> h = tg.Generator().manual_seed(0)
+        >>> tg.equal(tg.rand(3, generator=g), tg.rand(3, generator=h))
+        True
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = Device(device)
+        self.manual_seed(0)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream that belongs to a seed; returns the generator.
+
+        Args:
+            seed: any int; negative ones count from 2**64.
+        """
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise ArgumentError(f"manual_seed: seed must be an int, got {type(seed).__name__}")
+        self._seed = int(seed)
+        self.numpy = np.random.Generator(np.random.PCG64(self._seed % 2**64))
+        return self
+
+    def seed(self) -> int:
+        """Start a stream by a seed from the operating system; returns the seed."""
+        seed = secrets.randbits(64)
+        self.manual_seed(seed)
+        return seed
+
+    def initial_seed(self) -> int:
+        """The seed the stream was started with."""
+        return self._seed
+
+    def get_state(self) -> Tensor:
+        """The state of the stream, a uint64 tensor of six numbers."""
+        state = self.numpy.bit_generator.state
+        words = state["state"]
+        parts = [words["state"], words["state"] >> 64, words["inc"], words["inc"] >> 64]
+        parts += [state["has_uint32"], state["uinteger"]]
+        return wrap(np.array([part % 2**64 for part in parts], dtype=np.uint64))
+
+    def set_state(self, new_state: Tensor) -> None:
+        """Go to a state that `get_state` returned.
+
+        Args:
+            new_state: uint64 tensor of six numbers.
+
+        Raises:
+            ArgumentError: for anything else.
+        """
+        if new_state.shape != (6,) or new_state.dtype != np.uint64:
+            raise ArgumentError(
+                f"set_state: expected a uint64 tensor of shape (6,) from get_state, got "
+                f"{new_state.dtype} {new_state.shape}"
+            )
+        parts = [int(part) for part in new_state.tolist()]
+        self.numpy.bit_generator.state = {
+            "bit_generator": "PCG64",
+            "state": {"state": parts[0] | parts[1] << 64, "inc": parts[2] | parts[3] << 64},
+            "has_uint32": parts[4],
+            "uinteger": parts[5],
+        }
+
+
+default_generator = Generator()
+default_generator.seed()
+
+
+def numpy_generator(generator: Generator | None) -> np.random.Generator:
+    """NumPy's generator behind ours, the default one for None."""
+    return (default_generator if generator is None else generator).numpy
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator; the same seed gives the same bits.
+
+    Args:
+        seed: any int.
+
+    Returns:
+        The default generator.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> _ = tg.manual_seed(0)
+        >>> a = tg.rand(2)
+        >>> _ = tg.manual_seed(0)
+        >>> tg.equal(a, tg.rand(2))
+        True
+    """
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Seed the default generator from the operating system; returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The state of the default generator, a uint64 tensor."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Put the default generator into a state that `get_rng_state` returned.
+
+    Args:
+        new_state: uint64 tensor of six numbers.
+    """
+    default_generator.set_state(new_state)

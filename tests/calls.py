@@ -1,0 +1,101 @@
+"""Turning the samples of the table into calls on tensors of any device, dtype and layout."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import samples
+
+import tapegrad as tg
+from tapegrad.tensor import Tensor, to_host
+
+
+def rng_of(row: samples.Row) -> np.random.Generator:
+    """The same numbers for one row in every test and every process."""
+    return np.random.default_rng(zlib.crc32(row.name.encode()))
+
+
+def samples_of(row: samples.Row) -> list[samples.Sample]:
+    """The smooth samples of a row."""
+    return row.samples(rng_of(row))
+
+
+def edges_of(row: samples.Row) -> list[samples.Sample]:
+    """The samples at kinks and ends of the domain."""
+    return row.edges(rng_of(row))
+
+
+def mapped(value: Any, change: Callable[[np.ndarray], Any]) -> Any:
+    """The value with every array in it changed."""
+    if isinstance(value, (np.ndarray, np.floating)):
+        return change(np.asarray(value))
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return tuple(mapped(v, change) for v in value)
+    if isinstance(value, list):
+        return [mapped(v, change) for v in value]
+    if isinstance(value, dict):
+        return {key: mapped(v, change) for key, v in value.items()}
+    return value
+
+
+def is_real(array: Any) -> bool:
+    """Whether an array of a sample is one that is differentiated."""
+    return isinstance(array, (np.ndarray, np.floating)) and array.dtype == np.float64
+
+
+def reals(sample: samples.Sample) -> list[np.ndarray]:
+    """The differentiable arrays of a sample, in the order of its arguments."""
+    found: list[np.ndarray] = []
+
+    def note(array: np.ndarray) -> np.ndarray:
+        if is_real(array):
+            found.append(array)
+        return array
+
+    mapped(sample.args, note)
+    return found
+
+
+def as_function(row: samples.Row, sample: samples.Sample, device: str = "cpu") -> Callable[..., Any]:
+    """The call as a function of its differentiable tensors only."""
+
+    def function(*inputs: Any) -> Any:
+        given = iter(inputs)
+
+        def put(array: np.ndarray) -> Any:
+            return next(given) if is_real(array) else tg.tensor(array, device=device)
+
+        kwargs = mapped(sample.kwargs, lambda a: tg.tensor(a, device=device))
+        return row.function(*mapped(sample.args, put), **kwargs)
+
+    return function
+
+
+def call(row: samples.Row, sample: samples.Sample, make: Callable[[np.ndarray], Any]) -> Any:
+    """Call the operation on what `make` makes of the arrays."""
+    return row.function(*mapped(sample.args, make), **mapped(sample.kwargs, make))
+
+
+def expected(row: samples.Row, sample: samples.Sample) -> list[Any]:
+    """What the reference answers, as a list."""
+    with np.errstate(all="ignore"):
+        return listed(row.reference(*sample.args, **sample.kwargs))
+
+
+def listed(result: Any) -> list[Any]:
+    """One output or several, as a list."""
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+def host(tensor: Tensor) -> np.ndarray:
+    """Values on the host."""
+    return to_host(tensor)
+
+
+def label(sample: samples.Sample) -> str:
+    """Shapes and plain arguments, for messages."""
+    shown = mapped(sample.args, lambda a: f"{a.dtype}{list(a.shape)}")
+    return f"{shown} {mapped(sample.kwargs, lambda a: a.shape) or ''}"
