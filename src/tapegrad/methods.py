@@ -530,9 +530,7 @@ def _bind() -> None:
     aliases = {
         "divide": "div", "true_divide": "div", "multiply": "mul", "subtract": "sub", "negative": "neg",
         "absolute": "abs", "clip": "clamp", "swapaxes": "transpose", "ravel": "flatten",
-        "__add__": "add", "__sub__": "sub", "__mul__": "mul", "__truediv__": "div", "__pow__": "pow",
-        "__floordiv__": "floor_divide", "__mod__": "remainder", "__matmul__": "matmul",
-        "__radd__": "add", "__rmul__": "mul", "__neg__": "neg", "__abs__": "abs",
+        "__truediv__": "div", "__floordiv__": "floor_divide", "__matmul__": "matmul", "__neg__": "neg", "__abs__": "abs",
         "__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge",
         "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
         "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor",
@@ -540,6 +538,12 @@ def _bind() -> None:
     }  # fmt: skip
     for alias, name in aliases.items():
         setattr(Tensor, alias, getattr(Tensor, name))
+    # straight to the recorder, past the documented function: 0.06 us
+    for name in ("add", "sub", "mul", "pow"):
+        setattr(Tensor, f"__{name}__", getattr(elementwise, f"_{name}"))
+    setattr(Tensor, "__mod__", elementwise._remainder)  # noqa: B010
+    for name in ("add", "mul"):  # they commute to the bit
+        setattr(Tensor, f"__r{name}__", getattr(elementwise, f"_{name}"))
     for name in "sub truediv pow floordiv mod matmul".split():
         setattr(Tensor, f"__r{name}__", _reflected(getattr(Tensor, f"__{name}__")))
     for name in "exp log sqrt sin cos tanh sigmoid relu abs square neg add sub mul div pow clamp".split():

@@ -38,7 +38,7 @@ class _Out:
 
 
 OUT: Final = _Out()  # in `saved`: the result itself
-ALL, CROSS = "all", "cross"  # what the rules of a two-operand operation read, see `record2`
+ALL, CROSS, NOTHING = "all", "cross", "nothing"  # what the rules of a two-operand operation read, see `record2`
 
 
 class Node:

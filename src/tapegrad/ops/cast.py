@@ -129,6 +129,8 @@ def _number(value: Any, dtype: DType, like: Tensor) -> Any:
 
 def floating(input: Any, op: str) -> Tensor:
     """A tensor with a floating or complex dtype: integers become the default dtype."""
+    if isinstance(input, Tensor) and input.array.dtype.kind == "f":
+        return input
     tensor = as_operand(input, op)
     if tensor.array.dtype.kind in "biu":
         return cast(tensor, dtypes.get_default_dtype())

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from .. import kernels, stamps
-from ..device import is_array
+from ..device import backend_of, is_array
 from ..errors import DeviceError, DimensionError, DtypeError, ShapeError
 from ..tape import join_family, record1
 from ..tensor import Tensor, raw
-from .cast import cast, different_devices, transfer
+from .cast import as_operand, cast, different_devices, transfer
 from .inplace import check_writable, rebind
+from .shape import normal_dim
 
 
 def _plain(index: Any, array: Any) -> tuple[Any, ...]:
@@ -55,8 +56,6 @@ def _slice(part: slice) -> slice:
 
 
 def _to_device(part: Any, array: Any) -> Any:
-    from ..device import backend_of
-
     return backend_of(array).from_host(part)
 
 
@@ -162,25 +161,60 @@ def _scatter_along_vjp(g, indices, dim):
 def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     """Pick along a dimension by an index per element: `out[i, j] = input[i, indices[i, j]]`.
 
-    Adjoint: zeros of the input's shape with `g` at the indices, each named once.
+    Adjoint: zeros of the input's shape with `g` added at the indices.
 
     Args:
         input: tensor.
-        indices: int64 tensor with the same number of dimensions.
+        indices: integer tensor with the same number of dimensions; the others broadcast.
         dim: the dimension.
+
+    Raises:
+        DimensionError: for an index out of range, or a dimension that does not exist.
+        DtypeError: if the indices are no integers.
+        ShapeError: if the numbers of dimensions differ, or the other sizes do not broadcast.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.take_along_dim(tg.tensor([[1.0, 2.0]]), tg.tensor([[1]]), 1)
         tensor([[2.]])
     """
-    i = indices.array
-    out = np.take_along_axis(input.array, i, dim)
-    return record1(out, _take_along_dim_vjp, input, (i, dim, input.shape))
+    input = as_operand(input, "take_along_dim")
+    indices = as_operand(indices, "take_along_dim", "indices")
+    x, i = input.array, indices.array
+    if type(i) is not type(x):
+        raise different_devices("take_along_dim", input, indices)
+    if i.dtype.kind not in "iu":
+        raise DtypeError(f"take_along_dim: indices must be integers, got {i.dtype}")
+    if i.ndim != x.ndim:
+        raise ShapeError(
+            f"take_along_dim: input of shape {x.shape} and indices of shape {i.shape} must have the "
+            "same number of dimensions"
+        )
+    d = normal_dim("take_along_dim", dim, x.ndim)
+    place = _along(i, d, x)
+    try:
+        out = x[place]
+    except IndexError as error:
+        kind = ShapeError if "broadcast" in str(error) else DimensionError
+        raise kind(
+            f"take_along_dim: {error} (input of shape {x.shape}, indices of shape {i.shape})"
+        ) from None
+    return record1(out, _take_along_dim_vjp, input, ((place,), x.shape))
 
 
-def _take_along_dim_vjp(g, indices, dim, shape):
-    return kernels.scatter_along(g, indices, dim, shape)
+def _along(indices: Any, dim: int, array: Any) -> tuple[Any, ...]:
+    """The index that names, for each of `indices`, its element along a dimension."""
+    arange = backend_of(array).namespace.arange
+    ndim = array.ndim
+    place = tuple(
+        indices if i == dim else arange(n).reshape((1,) * i + (n,) + (1,) * (ndim - i - 1))
+        for i, n in enumerate(array.shape)
+    )
+    return place or (Ellipsis,)
+
+
+def _take_along_dim_vjp(g, stages, shape):
+    return kernels.index_add(g, stages, shape, True)
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:

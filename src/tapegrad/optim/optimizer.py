@@ -1,0 +1,492 @@
+"""`Optimizer`: parameter groups, state, and the flat blocks that make a step a few array operations.
+
+The parameters of a group that are small are put side by side into one buffer at their first step
+(one buffer per dtype and device), and each parameter becomes a view of it; so do their states. A
+step then costs the same handful of NumPy calls whatever the number of parameters. Large parameters
+stay where they are and are worked through in pieces that fit into the cache.
+
+Correctness never rests on it. A parameter is moved only if nobody else looks at its memory (seen by
+reference counts), and every step compares arrays by identity: where a parameter, a gradient or a
+state is no longer what the block was made of, the block is dissolved and made anew.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
+from operator import attrgetter, is_, itemgetter
+from typing import Any
+
+import numpy as np
+
+from .. import stamps
+from ..autograd import enable_grad
+from ..device import move
+from ..errors import ArgumentError, DtypeError, GraphError, ShapeError, StateDictError
+from ..tape import Leaf
+from ..tensor import Tensor, wrap
+
+SMALL = 1 << 14  # elements up to which a parameter is worth moving into a shared buffer
+PIECE = 1 << 15  # elements worked on at a time: the operands of a step then stay in the cache
+
+_array_of = attrgetter("array")
+_gradient_of = attrgetter("_grad.array")
+
+
+class Block:
+    """Parameters that are stepped together, and their states, over the same stretch of memory.
+
+    Attributes:
+        params: the parameters, one or several of one dtype on one device.
+        arrays: what `param.array` was when the block was made.
+        values: all their values, in one array.
+        gathered: where their gradients are put together; None for a single parameter.
+        states: one array for each name of the optimiser's state, shaped like `values`.
+        entries: the dict in `optimizer.state` of each parameter.
+        tensors: for each name the tensors that the entries held when the block was made.
+        count: number of steps taken, an array outside the device, or None if nobody counts.
+        fresh: True until the first step has given the states a value.
+        constants: a subclass's hyper-parameters, prepared for this dtype, and what they came from.
+    """
+
+    __slots__ = (
+        "arrays", "constants", "count", "entries", "fresh", "gathered", "params", "pieces",
+        "states", "tensors", "values",
+    )  # fmt: skip
+
+    params: list[Tensor]
+    arrays: list[Any]
+    values: Any
+    gathered: Any
+    states: dict[str, Any]
+    entries: list[dict[str, Any]]
+    tensors: dict[str, list[Any]]
+    count: Any
+    fresh: bool
+    constants: tuple[Any, Any]
+    pieces: list[tuple[slice | None, Any, tuple[Any, ...], Any, Any]]
+
+    def intact(self) -> bool:
+        """Whether parameters and states are still the ones the block was made of."""
+        if not all(map(is_, map(_array_of, self.params), self.arrays)):
+            return False
+        try:
+            for name, tensors in self.tensors.items():
+                if not all(map(is_, map(itemgetter(name), self.entries), tensors)):
+                    return False
+        except KeyError:
+            return False
+        return True
+
+    def scalars(self, *numbers: float) -> tuple[Any, ...]:
+        """Hyper-parameters as operands: 0-d arrays of the block's dtype, half the price in NumPy."""
+        if self.constants[0] == numbers:
+            return self.constants[1]  # type: ignore[no-any-return]
+        made: tuple[Any, ...] = numbers
+        values = self.values
+        if values.__class__ is np.ndarray and values.dtype.itemsize >= 4:
+            made = tuple(np.array(number, values.dtype) for number in numbers)
+        self.constants = (numbers, made)
+        return made
+
+
+class _Plan:
+    """How the parameters of one group are divided into blocks."""
+
+    __slots__ = ("blocks", "group", "known", "waiting")
+
+    def __init__(self, group: dict[str, Any]) -> None:
+        self.group = group  # held, so that the id it is found by cannot be given to another
+        self.known = list(group["params"])
+        self.blocks: list[Block] = []
+        self.waiting = list(self.known)  # parameters that have never had a gradient
+
+
+class Optimizer:
+    """Base of all optimisers.
+
+    A subclass names its state in `slots`, checks its hyper-parameters in `check` and writes
+    `update`, which gets the values and gradients of a whole block as arrays.
+
+    Args:
+        params: parameters; or dicts with `params` and hyper-parameters of their own; or pairs of a
+            name and a parameter.
+        defaults: hyper-parameters of groups that do not set them.
+
+    Attributes:
+        param_groups: dicts with the `params` and the hyper-parameters, read in every step.
+        state: dict from each parameter to its state by name, tensors.
+
+    Raises:
+        ArgumentError: for no parameters, one given twice, or hyper-parameters without meaning.
+        DtypeError: for what is no tensor.
+        GraphError: for a tensor that was computed and is no leaf.
+    """
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        self._plans: dict[int, _Plan] = {}
+        op = type(self).__name__
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise DtypeError(
+                f"{op}: params must be an iterable of tensors or dicts, got "
+                f"{type(params).__name__}; put a single tensor into a list"
+            )
+        groups = list(params)
+        if not groups:
+            raise ArgumentError(f"{op}: params is empty; pass e.g. model.parameters()")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        self.check(defaults)
+        for group in groups:
+            self.add_param_group(group)
+
+    # -- for subclasses --------------------------------------------------------------------------
+
+    slots: tuple[str, ...] = ()
+    counts_steps = False
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Refuse hyper-parameters without meaning."""
+
+    def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Names of the states that a group needs."""
+        return self.slots
+
+    def prepare(self, group: dict[str, Any], block: Block) -> Any:
+        """What `update` needs beside the arrays: called once per block and step."""
+        raise NotImplementedError
+
+    def update(
+        self, group: dict[str, Any], prepared: Any, p: Any, g: Any, s: Any, t: Any, *states: Any
+    ) -> None:
+        """Change the values in place.
+
+        Args:
+            group: the hyper-parameters.
+            prepared: from `prepare`.
+            p: values; write here.
+            g: gradients; read only.
+            s, t: scratch of the same shape.
+            states: one array for each of the group's slots; write here.
+        """
+        raise NotImplementedError
+
+    # -- groups ----------------------------------------------------------------------------------
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with hyper-parameters of their own.
+
+        Args:
+            param_group: `params`, and any hyper-parameters that differ from the defaults.
+
+        Raises:
+            ArgumentError, DtypeError, GraphError: as for the constructor; nothing is added then.
+        """
+        op = type(self).__name__
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            raise DtypeError(f"{op}: a parameter group must be a dict with 'params'")
+        given = param_group["params"]
+        if isinstance(given, (set, frozenset)):
+            raise DtypeError(f"{op}: params must have an order, got a set; pass a list")
+        entries = [given] if isinstance(given, Tensor) else list(given)
+        names = None
+        if entries and all(isinstance(e, tuple) and len(e) == 2 for e in entries):
+            names = [name for name, _ in entries]
+            entries = [parameter for _, parameter in entries]
+        if not entries:
+            raise ArgumentError(f"{op}: a parameter group is empty; pass e.g. model.parameters()")
+        taken = {id(p): "another group" for group in self.param_groups for p in group["params"]}
+        for index, parameter in enumerate(entries):
+            if not isinstance(parameter, Tensor):
+                raise DtypeError(
+                    f"{op}: params[{index}] must be a tensor, got {type(parameter).__name__}"
+                )
+            if parameter.node is not None and not isinstance(parameter.node, Leaf):
+                raise GraphError(
+                    f"{op}: params[{index}] was computed by {parameter.node.op} and is no leaf; "
+                    "optimise the tensor it was computed from, or its detach()"
+                )
+            if parameter.dtype.kind not in "fcV":
+                raise DtypeError(
+                    f"{op}: params[{index}] is {parameter.dtype}; only floating tensors are trained"
+                )
+            if id(parameter) in taken:
+                raise ArgumentError(f"{op}: params[{index}] is in {taken[id(parameter)]} already")
+            taken[id(parameter)] = "this group"
+        options = {k: v for k, v in param_group.items() if k != "params"}
+        group = {**self.defaults, **options}
+        self.check(group)
+        if names is not None:
+            group["param_names"] = names
+        self.param_groups.append({"params": entries, **group})
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters.
+
+        Args:
+            set_to_none: set them to None, so that parameters without a new one are passed over by
+                `step`; otherwise fill them with zeros.
+        """
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if set_to_none:
+                    parameter._grad = None
+                elif parameter.grad is not None:
+                    grad = parameter.grad.detach()
+                    grad.array[...] = 0
+                    stamps.stamp(grad.array, "zero_grad")
+                    parameter._grad = grad
+
+    # -- a step ----------------------------------------------------------------------------------
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change all parameters that have a gradient.
+
+        Args:
+            closure: computes the loss anew, `backward` included; it is called first.
+
+        Returns:
+            What the closure returned, or None.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            plan = self._plans.get(id(group))
+            if plan is None or not self._holds(plan, group):
+                plan = self._plans[id(group)] = _Plan(group)
+            if plan.waiting:
+                self._admit(plan)
+            blocks = plan.blocks
+            for block in blocks:
+                try:
+                    gradients = list(map(_gradient_of, block.params))
+                except AttributeError:  # one of them has no gradient
+                    gradients = []
+                if not gradients or not block.intact():
+                    self._repair(plan)
+                    break
+                self._run(group, block, gradients)
+            else:
+                continue
+            done = blocks[: blocks.index(block)]
+            for block in plan.blocks:
+                if block not in done:
+                    try:
+                        gradients = list(map(_gradient_of, block.params))
+                    except AttributeError:
+                        continue  # after the repair: all of them are without
+                    self._run(group, block, gradients)
+        return loss
+
+    def _run(self, group: dict[str, Any], block: Block, gradients: list[Any]) -> None:
+        if block.gathered is None:
+            g = gradients[0]
+        else:
+            g = np.concatenate(gradients, axis=None, out=block.gathered)
+        if block.count is not None:
+            block.count += 1
+        prepared = self.prepare(group, block)
+        for piece, p, states, s, t in block.pieces:
+            if piece is None:
+                self.update(group, prepared, p, g, s, t, *states)
+            else:
+                self.update(group, prepared, p, g.reshape(-1)[piece], s, t, *states)
+        block.fresh = False
+        stamps.stamp(block.values, f"{type(self).__name__}.step")
+
+    def _holds(self, plan: _Plan, group: dict[str, Any]) -> bool:
+        """Whether the plan is for the parameters and the slots that the group has now."""
+        params = group["params"]
+        return (
+            plan.known == params if False else len(plan.known) == len(params)
+        ) and all(map(is_, plan.known, params))
+
+    def _repair(self, plan: _Plan) -> None:
+        """Make blocks anew where parameters, gradients or states are not what they were."""
+        kept: list[Block] = []
+        loose: list[Tensor] = []
+        for block in plan.blocks:
+            without = [p for p in block.params if p.grad is None]
+            if block.intact() and len(without) in (0, len(block.params)):
+                kept.append(block)
+            elif block.intact():  # some step, some do not: from now on each on its own
+                loose += block.params
+            else:
+                loose += block.params
+        for block in plan.blocks:
+            if block not in kept:
+                _forget(block)
+        plan.blocks = kept
+        plan.waiting += loose
+        self._admit(plan)
+
+    def _admit(self, plan: _Plan) -> None:
+        """Put the waiting parameters that have a gradient now into blocks."""
+        ready = [p for p in plan.waiting if p.grad is not None]
+        if not ready:
+            return
+        plan.waiting = [p for p in plan.waiting if p.grad is None]
+        slots = self.slots_of(plan.group)
+        private = _private(ready)
+        shared: dict[Any, list[Tensor]] = {}
+        for p in ready:
+            entry = self.state.get(p, {})
+            if id(p) in private:
+                key = (type(p.array), p.dtype, str(p.device), _steps(entry), slots[:1] == () or all(
+                    name in entry for name in slots))
+                shared.setdefault(key, []).append(p)
+            else:
+                plan.blocks.append(self._block([p], slots))
+        for params in shared.values():
+            plan.blocks.append(self._block(params, slots))
+
+    def _block(self, params: list[Tensor], slots: tuple[str, ...]) -> Block:
+        block = Block()
+        block.params = params
+        if len(params) > 1:
+            block.values = flat = np.concatenate([p.array for p in params], axis=None)
+            for p, view in zip(params, _views(flat, params), strict=True):
+                rebind(p, view)
+            block.gathered = np.empty_like(flat)
+        else:
+            block.values = params[0].array
+            block.gathered = None
+        block.arrays = [p.array for p in params]
+        block.constants = (None, ())
+        block.states, block.tensors, block.entries = {}, {}, []
+        block.count = None
+        entries = [self.state[p] for p in params] if slots or self.counts_steps else []
+        block.entries = entries
+        block.fresh = not all(name in entry for entry in entries for name in slots)
+        if self.counts_steps:
+            block.count = np.array(_steps(entries[0]), np.float32)
+            for entry in entries:
+                entry["step"] = wrap(block.count[...])
+            block.tensors["step"] = [entry["step"] for entry in entries]
+        for name in slots:
+            held = np.zeros_like(block.values)
+            views = _views(held, params) if len(params) > 1 else [held]
+            tensors = []
+            for p, entry, view in zip(params, entries, views, strict=True):
+                old = entry.get(name)
+                if isinstance(old, Tensor):
+                    if old.shape != p.shape:
+                        raise ShapeError(
+                            f"{type(self).__name__}: state {name!r} has shape {old.shape}, its "
+                            f"parameter has {p.shape}; make a new optimiser for new parameters"
+                        )
+                    view[...] = move(old.array, p.device)
+                entry[name] = wrap(view[...])
+                tensors.append(entry[name])
+            block.states[name] = held
+            block.tensors[name] = tensors
+        block.pieces = list(_pieces(block, slots))
+        return block
+
+    # -- its state -------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Collect state and hyper-parameters, parameters named by their number.
+
+        Returns:
+            `{"state": {0: {...}, ...}, "param_groups": [{..., "params": [0, ...]}]}`; the tensors
+            share the memory of the optimiser's own.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> p = tg.zeros(2, requires_grad=True)
+            >>> tg.optim.SGD([p], lr=0.1).state_dict()["param_groups"][0]["params"]
+            [0]
+        """
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                numbers[id(p)] = len(numbers)
+            packed = {k: v for k, v in group.items() if k != "params"}
+            packed["params"] = [numbers[id(p)] for p in group["params"]]
+            groups.append(packed)
+        state = {
+            numbers[id(p)]: dict(entry)
+            for p, entry in self.state.items()
+            if id(p) in numbers and entry
+        }
+        return {"state": dict(sorted(state.items())), "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over state and hyper-parameters, copied; nothing is changed unless everything fits.
+
+        Args:
+            state_dict: from `state_dict` of an optimiser with groups of the same sizes.
+
+        Raises:
+            StateDictError: naming everything that does not fit.
+        """
+        op = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise StateDictError(f"{op}: needs a mapping with 'state' and 'param_groups'")
+        saved = state_dict["param_groups"]
+        have = [len(group["params"]) for group in self.param_groups]
+        sizes = [len(group.get("params", ())) for group in saved]
+        if have != sizes:
+            raise StateDictError(
+                f"{op}: nothing was loaded: the optimiser has groups of {have} parameters, the state "
+                f"dict of {sizes}"
+            )
+        by_number: dict[Any, Tensor] = {}
+        for mine, group in zip(self.param_groups, saved, strict=True):
+            by_number.update(zip(group["params"], mine["params"], strict=True))
+        problems: list[str] = []
+        state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for number, entry in state_dict["state"].items():
+            p = by_number.get(number)
+            if p is None:
+                problems.append(f"unexpected: state of parameter {number!r}")
+                continue
+            for name, value in entry.items():
+                if isinstance(value, Tensor) and value.ndim and value.shape != p.shape:
+                    problems.append(
+                        f"shape: {name} of parameter {number!r}: expected {p.shape}, got {value.shape}"
+                    )
+                elif isinstance(value, Tensor) and name != "step":
+                    state[p][name] = wrap(move(value.array, p.device).astype(p.dtype))
+                else:
+                    state[p][name] = deepcopy(value) if not isinstance(value, Tensor) else wrap(
+                        value.array.copy())
+        groups = []
+        for mine, group in zip(self.param_groups, saved, strict=True):
+            options = {k: deepcopy(v) for k, v in group.items() if k != "params"}
+            merged = {**mine, **options, "params": mine["params"]}
+            try:
+                self.check(merged)
+            except ArgumentError as error:
+                problems.append(str(error))
+            groups.append(merged)
+        if problems:
+            raise StateDictError(f"{op}: nothing was loaded:\n  " + "\n  ".join(problems))
+        for mine, group in zip(self.param_groups, groups, strict=True):
+            mine.update(group)
+        self.state = state
+        self._plans.clear()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k != "_plans"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._plans = {}
+
+    def __repr__(self) -> str:
+        rows = [f"{type(self).__name__} ("]
+        for index, group in enumerate(self.param_groups):
+            rows.append(f"Parameter Group {index}")
+            rows += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join([*rows, ")"])
