@@ -30,7 +30,7 @@ def edges_of(row: samples.Row) -> list[samples.Sample]:
 
 def mapped(value: Any, change: Callable[[np.ndarray], Any]) -> Any:
     """The value with every array in it changed."""
-    if isinstance(value, (np.ndarray, np.floating)):
+    if isinstance(value, (np.ndarray, np.generic)):
         return change(np.asarray(value))
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return tuple(mapped(v, change) for v in value)

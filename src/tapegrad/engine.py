@@ -57,7 +57,10 @@ def replay(
     found: dict[Node, Any] = {}
     for node, g in roots:
         if needed is None or node in needed:
-            _accumulate(pending, owned, node, g)
+            if node in pending or g.dtype is not node.dtype:
+                _accumulate(pending, owned, node, g)
+            else:
+                pending[node] = g
     token = recording_mode.set(create_graph)
     errstate = np.errstate(invalid="raise")  # see _zero_times_infinity
     errstate.__enter__()
@@ -149,7 +152,8 @@ def _collect(roots: Iterable[Node]) -> list[Node]:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 order.append(parent)
-                stack.append(parent)
+                if parent.parents:
+                    stack.append(parent)
     order.sort(key=_seq)
     return order
 
@@ -231,6 +235,8 @@ def unbroadcast(g: Any, node: Node) -> Any:
             f"backward: a gradient of shape {g.shape} does not fit the value of shape {shape} "
             f"(operation {node.op}): its rule must return the value's shape or one it broadcasts to"
         )
+    if extra and shape == g.shape[extra:]:
+        return np.add.reduce(g, axis=tuple(range(extra)))
     axes = tuple(range(extra)) + tuple(
         extra + i for i, n in enumerate(shape) if n == 1 and g.shape[extra + i] != 1
     )
@@ -290,7 +296,13 @@ def deposit(found: dict[Node, Any], given: Iterable[Any] = ()) -> None:
     with _deposit_lock:  # several threads may reach the same parameters
         for node, g in found.items():
             tensor = node.tensor() if isinstance(node, Leaf) else None
-            if tensor is not None:
+            if tensor is None:
+                continue
+            fresh = g.__class__ is ndarray and g.base is None and id(g) not in taken
+            if fresh and tensor.grad is None:  # the usual case: 1.5 us less per parameter
+                taken.add(id(g))
+                tensor._grad = wrap(g)
+            else:
                 _deposit_one(tensor, g, taken)
 
 
@@ -322,5 +334,6 @@ def own(g: Any, taken: set[int]) -> Tensor:
 def ones_for(tensor: Tensor) -> Any:
     """The gradient of a scalar with respect to itself."""
     array = tensor.array
-    backend_of(array)
+    if array.__class__ is ndarray:
+        return np.ones(array.shape, array.dtype)
     return np.ones_like(array)

@@ -546,7 +546,8 @@ def _bind() -> None:
         setattr(Tensor, f"__r{name}__", getattr(elementwise, f"_{name}"))
     for name in "sub truediv pow floordiv mod matmul".split():
         setattr(Tensor, f"__r{name}__", _reflected(getattr(Tensor, f"__{name}__")))
-    for name in "exp log sqrt sin cos tanh sigmoid relu abs square neg add sub mul div pow clamp".split():
+    names = "exp log sqrt sin cos tanh sigmoid relu abs sign square neg add sub mul div pow clamp"
+    for name in f"{names} floor_divide remainder".split():
         setattr(Tensor, f"{name}_", inplace(getattr(elementwise, name)))
     for name, ufunc in {
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,

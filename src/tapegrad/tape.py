@@ -203,7 +203,7 @@ def _output_vjp(g: Any) -> Any:
     return g
 
 
-# Three recorders, not one loop: 0.3 us per operation (benchmarks/bench_dispatch.py).
+# A recorder by arity, not one loop: 0.3 to 1.4 us per operation (benchmarks/bench_dispatch.py).
 
 
 def record1(out: Array, rule: Rule, input: Tensor, saved: Any = ()) -> Tensor:
@@ -275,6 +275,46 @@ def record2(
             saved = (saved[0], None, *saved[2:])
     tensor.node = node = Node()
     node.parents = (x, y)
+    node.rules = rules
+    node.saved = saved
+    node.seq = tick()
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.value = id(out)
+    node.hooks = None
+    return tensor
+
+
+def record3(
+    out: Array,
+    rules: tuple[Rule, Rule, Rule],
+    input: Tensor,
+    second: Tensor,
+    third: Tensor | None,
+    saved: tuple[Any, ...] = (),
+) -> Tensor:
+    """Put an operation of three tensors, the last of them optional, on the tape.
+
+    Args:
+        out: the result, a new array.
+        rules: the gradients of all three, each `rule(g, *saved)`.
+        input, second, third: the tensors; None for the third if it was left out.
+        saved: what the rules read.
+
+    Returns:
+        The result as a tensor.
+    """
+    if out.__class__ is not ndarray:
+        out = as_array(out)
+    tensor = new(Tensor)
+    tensor.array = out
+    x, y = input.node, second.node
+    z = None if third is None else third.node
+    if (x is None and y is None and z is None) or not recording():
+        tensor.node = None
+        return tensor
+    tensor.node = node = Node()
+    node.parents = (x, y, z)
     node.rules = rules
     node.saved = saved
     node.seq = tick()

@@ -39,7 +39,7 @@ class Kernel:
 
 
 from .arrays import broadcast, index_add, index_zero, scatter_along  # noqa: E402
-from .fused import cross_entropy_grad, relu, sigmoid, softmax  # noqa: E402
+from .fused import cross_entropy_grad, relu, relu_grad, sigmoid, softmax  # noqa: E402
 
 __all__ = [
     "Kernel",
@@ -48,6 +48,7 @@ __all__ = [
     "index_add",
     "index_zero",
     "relu",
+    "relu_grad",
     "scatter_along",
     "sigmoid",
     "softmax",

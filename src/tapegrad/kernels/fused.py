@@ -22,6 +22,18 @@ def _relu_numpy(x):
 
 
 @Kernel
+def relu_grad(g, y):
+    """`g` where `y` is not 0, else 0: `y` is never negative, and NaN passes the gradient on."""
+    return g * (y != 0)
+
+
+@relu_grad.register(np.ndarray)
+def _relu_grad_numpy(g, y):
+    # a bool operand would make the product buffer: half the time with a cast first
+    return g * (y != _ZERO.get(y.dtype, 0)).astype(g.dtype)
+
+
+@Kernel
 def sigmoid(x):
     """`1 / (1 + exp(-x))` without overflow and with full precision in both tails."""
     e = np.exp(-np.abs(x))
@@ -36,28 +48,16 @@ def softmax(x, axis):
 
 
 @Kernel
-def cross_entropy_grad(g, p, rows, target, weight):
-    """Gradient of the summed cross entropy with respect to the logits: `g * weight * (p - onehot)`.
+def cross_entropy_grad(g, p, picked, scale):
+    """Gradient of the mean cross entropy with respect to the logits: `g * scale * (p - onehot)`.
 
     Args:
         g: gradient of the loss, 0-d.
-        p: softmax of the logits, (N, C).
-        rows: `arange(N)`.
-        target: class of each row, (N,).
-        weight: of each row, (N, 1), or a number.
+        p: softmax of the logits, (N, C), in row order.
+        picked: position of each row's class in the flattened logits, (N,).
+        scale: a number, 1/N for the mean.
     """
-    onehot = np.zeros_like(p)
-    onehot[rows, target] = 1
-    return (p - onehot) * (g * weight)
-
-
-@cross_entropy_grad.register(np.ndarray)
-def _cross_entropy_grad_numpy(g, p, rows, target, weight):
-    scale = g * weight
+    scale = g * scale
     out = p * scale
-    out[rows, target] -= scale if np.ndim(scale) == 0 else scale[:, 0]
+    out.reshape(-1)[picked] -= scale
     return out
-
-
-for _scalar in (np.float32, np.float64):
-    cross_entropy_grad.register(_scalar)(_cross_entropy_grad_numpy)

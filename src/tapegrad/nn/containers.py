@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from ..errors import ArgumentError, DimensionError, DtypeError
-from .module import Module, indented, framed
+from .module import Module, framed, indented
 
 
 class _Ordered(Module):
@@ -23,9 +23,9 @@ class _Ordered(Module):
             self.add_module(str(index), child)
 
     def _name_at(self, index: Any) -> str:
-        names = list(self._modules)
+        names: list[str] = list(self._modules)
         try:
-            place = index.__index__()
+            place: int = index.__index__()
         except AttributeError:
             raise ArgumentError(
                 f"{type(self).__name__}: index must be an int or a slice, got {index!r}"
@@ -77,9 +77,11 @@ class _Ordered(Module):
 
     def pop(self, index: int = -1) -> Module:
         """Take a module out and return it; those after it get new numbers."""
-        module: Module = vars(self)[self._name_at(index)]
-        del self[index]
-        return module
+        children = self._children()
+        name = self._name_at(index)
+        del vars(self)[name]
+        self._renumber(child for child in children if child is not children[index])
+        return children[index]
 
 
 class Sequential(_Ordered):

@@ -38,9 +38,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     raise ArgumentError(f"calculate_gain: {nonlinearity!r} is unknown; known are {known}")
 
 
-_LINEAR = ("linear", "conv1d", "conv2d", "conv3d")
-_LINEAR += ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-_GAINS = dict.fromkeys((*_LINEAR, "sigmoid"), 1.0)
+_LINEAR = ["linear", "conv1d", "conv2d", "conv3d"]
+_LINEAR += ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+_GAINS = dict.fromkeys([*_LINEAR, "sigmoid"], 1.0)
 _GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
@@ -267,4 +267,3 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
-

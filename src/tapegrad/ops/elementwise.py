@@ -391,6 +391,8 @@ def square(input: TensorLike) -> Tensor:
         tensor([1., 9.])
     """
     input = as_operand(input, "square")
+    if input.array.dtype.kind == "b":  # as input**2
+        input = cast(input, np.dtype("int64"))
     x = input.array
     return record1(x * x, _square_vjp, input, (x,))
 
@@ -561,7 +563,7 @@ def relu(input: TensorLike) -> Tensor:
 
 @singular
 def _relu_vjp(g, y):
-    return g * (y > 0)
+    return kernels.relu_grad(g, y)
 
 
 def abs(input: TensorLike) -> Tensor:
@@ -596,6 +598,8 @@ def sign(input: TensorLike) -> Tensor:
         tensor([-1.,  0.,  1.])
     """
     input = as_operand(input, "sign")
+    if input.array.dtype.kind == "b":
+        return wrap(input.array.copy())
     return record1(np.sign(input.array), _sign_vjp, input)
 
 
@@ -697,8 +701,8 @@ def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
 
 def _clamp_vjp_input(g, x, lo, hi):
     if lo is not None:
-        g = np.where(x < lo, 0, g)
-    return g if hi is None else np.where(x > hi, 0, g)
+        g = np.where(x >= lo, g, 0)
+    return g if hi is None else np.where(x <= hi, g, 0)
 
 
 def _clamp_vjp_min(g, x, lo, hi):

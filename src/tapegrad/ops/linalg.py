@@ -8,8 +8,8 @@ import numpy as np
 
 from .._typing import TensorLike
 from ..errors import DtypeError, ShapeError
-from ..tape import CROSS, record, record2
-from ..tensor import Tensor, raw
+from ..tape import CROSS, record2, record3
+from ..tensor import Tensor
 from .cast import as_operand, different_devices
 from .shape import reshape
 
@@ -112,7 +112,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     input = as_operand(input, "linear")
     weight = as_operand(weight, "linear", "weight")
     x, w = input.array, weight.array
-    b = None if bias is None else as_operand(bias, "linear", "bias").array
+    if bias is not None:
+        bias = as_operand(bias, "linear", "bias")
+    b = None if bias is None else bias.array
     if x.dtype is not w.dtype or x.__class__ is not w.__class__ or not x.ndim:
         _linear_checks(input, weight, bias)
     if b is not None and (b.dtype is not w.dtype or b.__class__ is not w.__class__):
@@ -123,8 +125,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             out = np.add(out, b, out=out) if b.ndim < 2 and out.ndim else out + b
     except ValueError:
         raise _linear_error(x.shape, w.shape, None if b is None else b.shape) from None
-    rules = (_linear_vjp_input, _linear_vjp_weight, _linear_vjp_bias)
-    return record(out, rules, (input, weight, bias), (x, w))  # type: ignore[no-any-return]
+    saved = None if weight.node is None else x, None if input.node is None else w
+    return record3(out, _linear_rules, input, weight, bias, saved)
 
 
 def _linear_vjp_input(g, x, w):
@@ -132,7 +134,7 @@ def _linear_vjp_input(g, x, w):
 
 
 def _linear_vjp_weight(g, x, w):
-    if w.ndim == 1:
+    if g.ndim < x.ndim:  # the weight is 1-d
         return np.matmul(g.reshape(-1), x.reshape(-1, x.shape[-1]))
     if g.ndim != 2:
         g, x = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
@@ -140,7 +142,10 @@ def _linear_vjp_weight(g, x, w):
 
 
 def _linear_vjp_bias(g, x, w):
-    return g  # summed by the engine
+    return np.add.reduce(g, axis=0) if g.ndim == 2 else g  # else summed by the engine
+
+
+_linear_rules = (_linear_vjp_input, _linear_vjp_weight, _linear_vjp_bias)
 
 
 def _linear_checks(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:

@@ -12,11 +12,11 @@ state is no longer what the block was made of, the block is dissolved and made a
 
 from __future__ import annotations
 
-import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from numbers import Real
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
@@ -36,6 +36,25 @@ _array_of = attrgetter("array")
 _gradient_of = attrgetter("_grad.array")
 
 
+def check_number(op: str, name: str, value: Any, below: float = float("inf")) -> None:
+    """Refuse a hyper-parameter that is no finite number of at least 0 and less than `below`."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not 0 <= float(value) < below:
+        limit = "" if below == float("inf") else f" and below {below}"
+        raise ArgumentError(
+            f"{op}: {name} must be a finite number of at least 0{limit}, got {value!r}"
+        )
+
+
+def check_switches(op: str, options: Mapping[str, Any]) -> None:
+    """Refuse what cannot be done; `foreach`, `fused` and `capturable` change nothing here."""
+    if options.get("differentiable"):
+        raise ArgumentError(
+            f"{op}: differentiable=True is not supported; steps are not recorded. "
+            "Write the update with operations on tensors to differentiate through it"
+        )
+
+
 class Block:
     """Parameters that are stepped together, and their states, over the same stretch of memory.
 
@@ -45,6 +64,7 @@ class Block:
         values: all their values, in one array.
         gathered: where their gradients are put together; None for a single parameter.
         states: one array for each name of the optimiser's state, shaped like `values`.
+        pieces: how the block is cut so that a step stays in the cache.
         entries: the dict in `optimizer.state` of each parameter.
         tensors: for each name the tensors that the entries held when the block was made.
         count: number of steps taken, an array outside the device, or None if nobody counts.
@@ -96,13 +116,73 @@ class Block:
 class _Plan:
     """How the parameters of one group are divided into blocks."""
 
-    __slots__ = ("blocks", "group", "known", "waiting")
+    __slots__ = ("blocks", "group", "known", "slots", "waiting")
 
-    def __init__(self, group: dict[str, Any]) -> None:
+    def __init__(self, group: dict[str, Any], slots: tuple[str, ...]) -> None:
         self.group = group  # held, so that the id it is found by cannot be given to another
         self.known = list(group["params"])
+        self.slots = slots
         self.blocks: list[Block] = []
-        self.waiting = list(self.known)  # parameters that have never had a gradient
+        self.waiting = list(self.known)  # those that have never had a gradient
+
+
+def _views(flat: Any, params: list[Tensor]) -> list[Any]:
+    """Each parameter's place in a block's array."""
+    if len(params) == 1:
+        return [flat[...]]
+    views, start = [], 0
+    for p in params:
+        stop = start + p.array.size
+        views.append(flat[start:stop].reshape(p.shape))
+        start = stop
+    return views
+
+
+def _rebind(p: Tensor, array: Any) -> None:
+    p.array = array
+    if p.node is not None:
+        p.node.value = id(array)
+
+
+def _steps(entry: Mapping[str, Any]) -> float:
+    step = entry.get("step", 0)
+    return float(step.item() if isinstance(step, Tensor) else step)
+
+
+def _filled(entry: Mapping[str, Any], slots: tuple[str, ...]) -> bool:
+    return all(isinstance(entry.get(name), Tensor) for name in slots)
+
+
+def _private(params: list[Tensor]) -> set[int]:
+    """Ids of the small parameters whose memory nobody else looks at, so that they can be moved.
+
+    A view holds a reference to the array that owns the memory, and so does whoever saved it; the
+    expected number counts the argument of `getrefcount` itself.
+    """
+    references = getattr(sys, "getrefcount", None)
+    if references is None:
+        return set()
+    members: dict[int, list[Tensor]] = {}
+    found = set()
+    for p in params:
+        if p.array.size > SMALL or not p.array.flags.c_contiguous or references(p.array) != 2:
+            continue
+        if p.array.base is None:
+            found.add(id(p))
+        elif type(p.array.base) is type(p.array) and p.array.base.base is None:
+            members.setdefault(id(p.array.base), []).append(p)
+    for views in members.values():
+        if references(views[0].array.base) == len(views) + 1 and not _overlap(views):
+            found.update(map(id, views))
+    return found
+
+
+def _overlap(views: list[Tensor]) -> bool:
+    if len(views) > 1 and type(views[0].array) is not np.ndarray:
+        return True  # not known
+    return any(
+        np.may_share_memory(p.array, q.array) for i, p in enumerate(views) for q in views[:i]
+    )
 
 
 class Optimizer:
@@ -131,7 +211,9 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         self._plans: dict[int, _Plan] = {}
+        self._pool: dict[Any, tuple[Any, Any]] = {}
         op = type(self).__name__
+        self._stamp = f"{op}.step"
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
             raise DtypeError(
                 f"{op}: params must be an iterable of tensors or dicts, got "
@@ -159,16 +241,13 @@ class Optimizer:
         return self.slots
 
     def prepare(self, group: dict[str, Any], block: Block) -> Any:
-        """What `update` needs beside the arrays: called once per block and step."""
+        """What `update` needs beside the arrays; called once per block and step."""
         raise NotImplementedError
 
-    def update(
-        self, group: dict[str, Any], prepared: Any, p: Any, g: Any, s: Any, t: Any, *states: Any
-    ) -> None:
+    def update(self, prepared: Any, p: Any, g: Any, s: Any, t: Any, *states: Any) -> None:
         """Change the values in place.
 
         Args:
-            group: the hyper-parameters.
             prepared: from `prepare`.
             p: values; write here.
             g: gradients; read only.
@@ -260,73 +339,61 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             plan = self._plans.get(id(group))
-            if plan is None or not self._holds(plan, group):
-                plan = self._plans[id(group)] = _Plan(group)
-            if plan.waiting:
-                self._admit(plan)
-            blocks = plan.blocks
-            for block in blocks:
-                try:
-                    gradients = list(map(_gradient_of, block.params))
-                except AttributeError:  # one of them has no gradient
-                    gradients = []
-                if not gradients or not block.intact():
-                    self._repair(plan)
-                    break
+            if plan is None or not self._fits(plan, group):
+                plan = self._plans[id(group)] = _Plan(group, self.slots_of(group))
+            for block, gradients in self._ready(plan):
                 self._run(group, block, gradients)
-            else:
-                continue
-            done = blocks[: blocks.index(block)]
-            for block in plan.blocks:
-                if block not in done:
-                    try:
-                        gradients = list(map(_gradient_of, block.params))
-                    except AttributeError:
-                        continue  # after the repair: all of them are without
-                    self._run(group, block, gradients)
         return loss
 
+    def _fits(self, plan: _Plan, group: dict[str, Any]) -> bool:
+        """Whether a plan is for the parameters and slots that the group has now."""
+        params = group["params"]
+        return (
+            len(plan.known) == len(params)
+            and all(map(is_, plan.known, params))
+            and plan.slots == self.slots_of(group)
+        )
+
+    def _ready(self, plan: _Plan) -> list[tuple[Block, list[Any]]]:
+        """The blocks to be stepped with their gradients, after any repair that is needed."""
+        if plan.waiting:
+            self._admit(plan)
+        while True:
+            ready: list[tuple[Block, list[Any]]] = []
+            broken: list[Block] = []
+            for block in plan.blocks:
+                try:
+                    gradients = list(map(_gradient_of, block.params))
+                except AttributeError:  # not all of them have a gradient
+                    if any(p.grad is not None for p in block.params):
+                        broken.append(block)
+                    continue
+                if block.intact():
+                    ready.append((block, gradients))
+                else:
+                    broken.append(block)
+            if not broken:
+                return ready
+            ready.clear()
+            for block in broken:
+                plan.blocks.remove(block)
+                plan.waiting += block.params
+                block.arrays, block.pieces, block.values = [], [], None  # nobody looks at them now
+            self._admit(plan)
+
     def _run(self, group: dict[str, Any], block: Block, gradients: list[Any]) -> None:
-        if block.gathered is None:
-            g = gradients[0]
-        else:
+        g = gradients[0]
+        if block.gathered is not None:
             g = np.concatenate(gradients, axis=None, out=block.gathered)
+        elif len(block.pieces) > 1:
+            g = g.reshape(-1)
         if block.count is not None:
             block.count += 1
         prepared = self.prepare(group, block)
         for piece, p, states, s, t in block.pieces:
-            if piece is None:
-                self.update(group, prepared, p, g, s, t, *states)
-            else:
-                self.update(group, prepared, p, g.reshape(-1)[piece], s, t, *states)
+            self.update(prepared, p, g if piece is None else g[piece], s, t, *states)
         block.fresh = False
-        stamps.stamp(block.values, f"{type(self).__name__}.step")
-
-    def _holds(self, plan: _Plan, group: dict[str, Any]) -> bool:
-        """Whether the plan is for the parameters and the slots that the group has now."""
-        params = group["params"]
-        return (
-            plan.known == params if False else len(plan.known) == len(params)
-        ) and all(map(is_, plan.known, params))
-
-    def _repair(self, plan: _Plan) -> None:
-        """Make blocks anew where parameters, gradients or states are not what they were."""
-        kept: list[Block] = []
-        loose: list[Tensor] = []
-        for block in plan.blocks:
-            without = [p for p in block.params if p.grad is None]
-            if block.intact() and len(without) in (0, len(block.params)):
-                kept.append(block)
-            elif block.intact():  # some step, some do not: from now on each on its own
-                loose += block.params
-            else:
-                loose += block.params
-        for block in plan.blocks:
-            if block not in kept:
-                _forget(block)
-        plan.blocks = kept
-        plan.waiting += loose
-        self._admit(plan)
+        stamps.stamp(block.values, self._stamp)
 
     def _admit(self, plan: _Plan) -> None:
         """Put the waiting parameters that have a gradient now into blocks."""
@@ -334,62 +401,87 @@ class Optimizer:
         if not ready:
             return
         plan.waiting = [p for p in plan.waiting if p.grad is None]
-        slots = self.slots_of(plan.group)
         private = _private(ready)
         shared: dict[Any, list[Tensor]] = {}
         for p in ready:
             entry = self.state.get(p, {})
-            if id(p) in private:
-                key = (type(p.array), p.dtype, str(p.device), _steps(entry), slots[:1] == () or all(
-                    name in entry for name in slots))
-                shared.setdefault(key, []).append(p)
-            else:
-                plan.blocks.append(self._block([p], slots))
+            # what is stepped together must be of one kind and of one age
+            kind = (
+                type(p.array),
+                p.dtype,
+                str(p.device),
+                _steps(entry),
+                _filled(entry, plan.slots),
+            )
+            alone = id(p) not in private
+            shared.setdefault((*kind, id(p) if alone else None), []).append(p)
         for params in shared.values():
-            plan.blocks.append(self._block(params, slots))
+            plan.blocks.append(self._block(params, plan.slots))
 
     def _block(self, params: list[Tensor], slots: tuple[str, ...]) -> Block:
+        entries = [self.state[p] for p in params] if slots or self.counts_steps else []
+        for p, entry in zip(params, entries, strict=False):
+            for name in slots:
+                if isinstance(entry.get(name), Tensor) and entry[name].shape != p.shape:
+                    raise ShapeError(
+                        f"{type(self).__name__}: state {name!r} has shape {entry[name].shape}, its "
+                        f"parameter has {p.shape}; make a new optimiser for new parameters"
+                    )
         block = Block()
-        block.params = params
+        block.params, block.entries = params, entries
+        block.constants = (None, ())
+        block.states, block.tensors = {}, {}
+        block.count = block.gathered = None
         if len(params) > 1:
-            block.values = flat = np.concatenate([p.array for p in params], axis=None)
-            for p, view in zip(params, _views(flat, params), strict=True):
-                rebind(p, view)
-            block.gathered = np.empty_like(flat)
+            block.values = np.concatenate([p.array for p in params], axis=None)
+            block.gathered = np.empty_like(block.values)
+            for p, view in zip(params, _views(block.values, params), strict=True):
+                _rebind(p, view)
         else:
             block.values = params[0].array
-            block.gathered = None
         block.arrays = [p.array for p in params]
-        block.constants = (None, ())
-        block.states, block.tensors, block.entries = {}, {}, []
-        block.count = None
-        entries = [self.state[p] for p in params] if slots or self.counts_steps else []
-        block.entries = entries
-        block.fresh = not all(name in entry for entry in entries for name in slots)
+        block.fresh = not all(_filled(entry, slots) for entry in entries)
         if self.counts_steps:
             block.count = np.array(_steps(entries[0]), np.float32)
             for entry in entries:
                 entry["step"] = wrap(block.count[...])
-            block.tensors["step"] = [entry["step"] for entry in entries]
         for name in slots:
             held = np.zeros_like(block.values)
-            views = _views(held, params) if len(params) > 1 else [held]
-            tensors = []
-            for p, entry, view in zip(params, entries, views, strict=True):
-                old = entry.get(name)
-                if isinstance(old, Tensor):
-                    if old.shape != p.shape:
-                        raise ShapeError(
-                            f"{type(self).__name__}: state {name!r} has shape {old.shape}, its "
-                            f"parameter has {p.shape}; make a new optimiser for new parameters"
-                        )
-                    view[...] = move(old.array, p.device)
-                entry[name] = wrap(view[...])
-                tensors.append(entry[name])
+            for p, entry, view in zip(params, entries, _views(held, params), strict=True):
+                if isinstance(entry.get(name), Tensor):
+                    view[...] = move(entry[name].array, p.device)
+                entry[name] = wrap(view)
             block.states[name] = held
-            block.tensors[name] = tensors
-        block.pieces = list(_pieces(block, slots))
+        for name in (*slots, *(("step",) if self.counts_steps else ())):
+            block.tensors[name] = [entry[name] for entry in entries]
+        block.pieces = list(self._pieces(block))
         return block
+
+    def _pieces(self, block: Block) -> Iterator[Any]:
+        """Where a block is cut: slice of the gradient, values, states and scratch."""
+        values, states = block.values, tuple(block.states.values())
+        whole = values.size <= PIECE or type(values) is not np.ndarray
+        if whole or not values.flags.c_contiguous:
+            s, t = self._scratch(values, values.size)
+            yield None, values, states, s.reshape(values.shape), t.reshape(values.shape)
+            return
+        values, states = values.reshape(-1), tuple(state.reshape(-1) for state in states)
+        s, t = self._scratch(values, PIECE)
+        for start in range(0, values.size, PIECE):
+            piece = slice(start, min(start + PIECE, values.size))
+            size = piece.stop - start
+            yield piece, values[piece], tuple(x[piece] for x in states), s[:size], t[:size]
+
+    def _scratch(self, like: Any, size: int) -> tuple[Any, Any]:
+        """Two arrays to compute in, shared by all blocks of a kind."""
+        key = (type(like), like.dtype, str(wrap(like[...]).device))
+        pool = self._pool.get(key)
+        if pool is None or pool[0].size < size:
+            pool = self._pool[key] = (
+                np.empty_like(like, shape=(size,)),
+                np.empty_like(like, shape=(size,)),
+            )
+        return pool[0][:size], pool[1][:size]
 
     # -- its state -------------------------------------------------------------------------------
 
@@ -459,8 +551,8 @@ class Optimizer:
                 elif isinstance(value, Tensor) and name != "step":
                     state[p][name] = wrap(move(value.array, p.device).astype(p.dtype))
                 else:
-                    state[p][name] = deepcopy(value) if not isinstance(value, Tensor) else wrap(
-                        value.array.copy())
+                    held = isinstance(value, Tensor)
+                    state[p][name] = wrap(value.array.copy()) if held else deepcopy(value)
         groups = []
         for mine, group in zip(self.param_groups, saved, strict=True):
             options = {k: deepcopy(v) for k, v in group.items() if k != "params"}
@@ -478,11 +570,12 @@ class Optimizer:
         self._plans.clear()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "_plans"}
+        return {k: v for k, v in vars(self).items() if k not in ("_plans", "_pool")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._plans = {}
+        self._pool = {}
 
     def __repr__(self) -> str:
         rows = [f"{type(self).__name__} ("]

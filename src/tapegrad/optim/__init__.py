@@ -1,0 +1,7 @@
+"""Optimisers under PyTorch's names."""
+
+from .adam import Adam
+from .optimizer import Optimizer
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer"]

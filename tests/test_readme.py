@@ -1,0 +1,49 @@
+"""The README's code runs, its excerpt is the source, and its commands are those that CI runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON, EXCERPT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_first_code_block_runs():
+    exec(compile(PYTHON, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_operation_shown_is_the_source():
+    source = (ROOT / "src/tapegrad/ops/elementwise.py").read_text(encoding="utf-8")
+    assert EXCERPT in source
+
+
+def test_the_commands_install_an_extra_and_run_what_exists():
+    extras = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert len(COMMANDS) == 2
+    for command in COMMANDS:
+        install, _, run = command.partition(" && ")
+        extra = re.fullmatch(r"pip install -e \"\.\[(\w+)\]\"", install)
+        assert extra is not None
+        assert re.search(rf"^{extra[1]} = \[", extras, re.MULTILINE)
+        assert shlex.split(run)[0] == "python"
+    assert (ROOT / shlex.split(COMMANDS[0])[-1]).is_file()
+
+
+def test_ci_runs_the_test_command_as_the_readme_has_it():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    pattern = re.search(r"grep -F '(.*?)' README\.md", script)
+    assert pattern is not None
+    found = [line for line in README.splitlines() if pattern[1] in line]
+    assert found == [COMMANDS[1].strip()]
+    assert 'bash -euo pipefail -c "$test_command"' in script
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^):]+)\)", README))
+def test_the_links_lead_somewhere(target):
+    assert (ROOT / target).exists()
