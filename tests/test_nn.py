@@ -548,3 +548,12 @@ def test_constant_initialisers_and_gains():
         nn.init.xavier_uniform_(tg.zeros(3))
     with pytest.raises(ShapeError, match="matrix"):
         nn.init.eye_(tg.zeros(3))
+
+
+def test_deleting_renumbers_but_keeps_given_names():
+    relu = nn.ReLU()
+    m = nn.Sequential(relu, nn.Tanh(), relu)
+    assert m.pop(0) is relu and list(m._modules) == ["0", "1"] and m[1] is relu
+    named = nn.Sequential(OrderedDict(a=nn.ReLU(), b=nn.Tanh(), c=nn.ReLU()))
+    del named[:2]
+    assert list(named._modules) == ["c"]

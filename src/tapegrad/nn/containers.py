@@ -77,11 +77,16 @@ class _Ordered(Module):
 
     def pop(self, index: int = -1) -> Module:
         """Take a module out and return it; those after it get new numbers."""
-        children = self._children()
-        name = self._name_at(index)
-        del vars(self)[name]
-        self._renumber(child for child in children if child is not children[index])
-        return children[index]
+        module: Module = vars(self)[self._name_at(index)]
+        del self[index]
+        return module
+
+    def __delitem__(self, index: Any) -> None:
+        names = list(self._modules)
+        for name in names[index] if isinstance(index, slice) else [self._name_at(index)]:
+            del vars(self)[name]
+        if names == [str(number) for number in range(len(names))]:
+            self._renumber(self._children())
 
 
 class Sequential(_Ordered):
@@ -127,13 +132,6 @@ class Sequential(_Ordered):
             return type(self)(dict(list(self._modules.items())[index]))
         return vars(self)[self._name_at(index)]
 
-    def __delitem__(self, index: Any) -> None:
-        names = list(self._modules)
-        for name in names[index] if isinstance(index, slice) else [self._name_at(index)]:
-            del vars(self)[name]
-        if names == [str(i) for i in range(len(names))]:
-            self._renumber(self._children())
-
 
 class ModuleList(_Ordered):
     """Hold modules in a list that its owner's parameters, state dict and printing know of.
@@ -163,13 +161,6 @@ class ModuleList(_Ordered):
         if isinstance(index, slice):
             return type(self)(self._children()[index])
         return vars(self)[self._name_at(index)]
-
-    def __delitem__(self, index: Any) -> None:
-        children = self._children()
-        if not isinstance(index, slice):
-            self._name_at(index)
-        del children[index]
-        self._renumber(children)
 
     def __iadd__(self, modules: Iterable[Module]) -> Self:
         return self.extend(modules)

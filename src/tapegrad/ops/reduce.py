@@ -98,6 +98,8 @@ def mean(
     x = input.array
     if x.dtype.kind in "biu":
         raise DtypeError(f"mean: input must be floating, got {x.dtype}; pass dtype=tapegrad.float32")
+    if x.dtype == dtypes.float16:  # the sum of many would overflow
+        return cast(mean(cast(input, dtypes.float32), dim, keepdim), dtypes.float16)
     dims = normal_dims("mean", dim, x.ndim)
     n = math.prod(x.shape[d] for d in dims)
     total = np.add.reduce(x, axis=dims, keepdims=keepdim)
@@ -150,6 +152,9 @@ def var(
     x = input.array
     if x.dtype.kind in "biu":
         raise DtypeError(f"var: input must be floating, got {x.dtype}")
+    if x.dtype == dtypes.float16:  # the sum of many would overflow
+        wide = var(cast(input, dtypes.float32), dim, None, keepdim, correction=correction)
+        return cast(wide, dtypes.float16)
     dims = normal_dims("var", dim, x.ndim)
     n = math.prod(x.shape[d] for d in dims)
     freedom = n - (1 if correction is None else correction)

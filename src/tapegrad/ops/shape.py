@@ -35,7 +35,7 @@ def normal_dims(op: str, dim: Any, ndim: int) -> tuple[int, ...]:
         dims = tuple(normal_dim(op, d, ndim) for d in dim) or tuple(range(ndim))
         if len(set(dims)) != len(dims):
             raise ArgumentError(f"{op}: dim {tuple(dim)} names a dimension twice")
-        return dims
+        return dims if ndim else ()
     return (normal_dim(op, dim, ndim),) if ndim else ()
 
 

@@ -63,6 +63,7 @@ class Block:
         arrays: what `param.array` was when the block was made.
         values: all their values, in one array.
         gathered: where their gradients are put together; None for a single parameter.
+        places: each gradient's place in `gathered`, on the host.
         states: one array for each name of the optimiser's state, shaped like `values`.
         pieces: how the block is cut so that a step stays in the cache.
         entries: the dict in `optimizer.state` of each parameter.
@@ -73,7 +74,7 @@ class Block:
     """
 
     __slots__ = (
-        "arrays", "constants", "count", "entries", "fresh", "gathered", "params", "pieces",
+        "arrays", "constants", "count", "entries", "fresh", "gathered", "params", "pieces", "places",
         "states", "tensors", "values",
     )  # fmt: skip
 
@@ -81,6 +82,7 @@ class Block:
     arrays: list[Any]
     values: Any
     gathered: Any
+    places: list[Any] | None
     states: dict[str, Any]
     entries: list[dict[str, Any]]
     tensors: dict[str, list[Any]]
@@ -383,7 +385,11 @@ class Optimizer:
 
     def _run(self, group: dict[str, Any], block: Block, gradients: list[Any]) -> None:
         g = gradients[0]
-        if block.gathered is not None:
+        if block.places is not None:  # half the price of np.concatenate on small arrays
+            for place, gradient in zip(block.places, gradients):  # noqa: B905
+                place[...] = gradient
+            g = block.gathered
+        elif block.gathered is not None:  # on a device one launch, not one per parameter
             g = np.concatenate(gradients, axis=None, out=block.gathered)
         elif len(block.pieces) > 1:
             g = g.reshape(-1)
@@ -431,10 +437,12 @@ class Optimizer:
         block.params, block.entries = params, entries
         block.constants = (None, ())
         block.states, block.tensors = {}, {}
-        block.count = block.gathered = None
+        block.count = block.gathered = block.places = None
         if len(params) > 1:
             block.values = np.concatenate([p.array for p in params], axis=None)
             block.gathered = np.empty_like(block.values)
+            if type(block.values) is np.ndarray:
+                block.places = _views(block.gathered, params)
             for p, view in zip(params, _views(block.values, params), strict=True):
                 _rebind(p, view)
         else:
