@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--seed", type=int, default=0, help="of the data and the training")
     parser.add_argument("--epochs", type=int, default=300)
     # The usual recipe for this data says lr 1.0, but its optimiser forgets its velocity between
-    # steps. With momentum 0.9 at work a step is ten times as long, and 1.0 diverges.
+    # steps. With momentum at work 1.0 is too far: seed 0 ends with 55 % of the points right.
     parser.add_argument("--lr", type=float, default=0.3, help="learning rate of the first epoch")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
     parser.add_argument("--out", default="spiral.png", help="where the picture goes")

@@ -247,6 +247,21 @@ def test_load_by_assignment_takes_the_tensors_themselves():
     assert m.weight.item() == 4
 
 
+def test_load_by_assignment_changes_nothing_if_one_entry_cannot_be_a_parameter():
+    m = nn.Linear(1, 1)
+    weight = m.weight
+    with pytest.raises(DtypeError, match="int64"):
+        m.load_state_dict({"weight": tg.zeros(1, 1), "bias": tg.tensor([1])}, assign=True)
+    assert m.weight is weight
+
+
+def test_load_by_assignment_keeps_the_dtype_of_a_buffer():
+    m = nn.Module()
+    m.register_buffer("count", tg.tensor([0.0]))
+    m.load_state_dict({"count": np.array([3])}, assign=True)
+    assert m.count.dtype == tg.int64
+
+
 def test_loading_between_forward_and_backward_is_noticed():
     m = mlp()
     x = tg.ones(1, 2, requires_grad=True)

@@ -175,7 +175,7 @@ def legacy_tensor(cls: type, *args: Any, device: Any = None) -> Tensor:
         made = tensor(args[0], dtype=dtypes.get_default_dtype(), device=device)
     else:
         made = empty(*args, device=device) if args else empty(0, device=device)
-    out = object.__new__(cls)
+    out: Tensor = object.__new__(cls)
     out.array, out.node = made.array, None
     return out
 

@@ -42,10 +42,11 @@ class device:
 
     def __init__(self, type: str | int | device, index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index
-        if isinstance(type, int):
-            type, index = "cuda", type
-        name, _, number = type.partition(":")
+            name, index = type.type, type.index
+        else:
+            name = "cuda" if isinstance(type, int) else type
+            index = type if isinstance(type, int) else index
+        name, _, number = name.partition(":")
         if number:
             if index is not None or not number.isdigit():
                 raise ArgumentError(f"device: {type!r} names no device; use 'cpu', 'cuda' or 'cuda:0'")

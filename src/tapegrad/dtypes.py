@@ -8,6 +8,7 @@ References:
 
 from __future__ import annotations
 
+import builtins  # the public names below hide bool, int and float in this file
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +16,6 @@ import numpy as np
 
 from ._typing import DType, DTypeLike
 from .errors import ArgumentError, DtypeError
-
-# The public names below hide these three built-ins in this file.
-_PY_BOOL, _PY_INT, _PY_FLOAT = bool, int, float
 
 float64 = double = np.dtype("float64")
 float32 = float = np.dtype("float32")
@@ -98,11 +96,11 @@ def category(dtype: DType) -> Any:
 
 def default_for(value: Any) -> DType:
     """The dtype of a Python number standing alone."""
-    if isinstance(value, _PY_BOOL):
+    if isinstance(value, builtins.bool):
         return bool
-    if isinstance(value, _PY_INT):
+    if isinstance(value, builtins.int):
         return int64
-    if isinstance(value, _PY_FLOAT):
+    if isinstance(value, builtins.float):
         return _default
     return complex_of(_default)
 
@@ -163,7 +161,7 @@ def result_of(dimensioned: list[DType], zero_dim: list[DType], numbers: list[DTy
     return result
 
 
-def can_cast(from_: DTypeLike, to: DTypeLike) -> _PY_BOOL:
+def can_cast(from_: DTypeLike, to: DTypeLike) -> builtins.bool:
     """Say whether a value may be cast without changing its category downwards.
 
     Args:
@@ -179,5 +177,5 @@ def can_cast(from_: DTypeLike, to: DTypeLike) -> _PY_BOOL:
         (True, False)
     """
     have, want = category(as_dtype(from_)), category(as_dtype(to))
-    return _PY_BOOL(have <= want)
+    return builtins.bool(have <= want)
 

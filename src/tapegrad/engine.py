@@ -79,7 +79,7 @@ def replay(
             if node.__class__ is Output:
                 _to_output(pending, node, g)
                 continue
-            saved = node.saved
+            saved: Any = node.saved
             if saved is None:
                 raise GraphError(_freed(node))
             if create_graph:
@@ -320,10 +320,9 @@ def _deposit_one(tensor: Tensor, g: Any, taken: set[int]) -> None:
 def own(g: Any, taken: set[int]) -> Tensor:
     """A gradient as a tensor whose array is nobody else's; `taken` notes those handed out."""
     if isinstance(g, Tensor):
-        if id(g.array) in taken or g.array.base is not None:
-            g = g.clone()
-        taken.add(id(g.array))
-        return g
+        copied: Tensor = g.clone() if id(g.array) in taken or g.array.base is not None else g
+        taken.add(id(copied.array))
+        return copied
     g = exclusive(g)
     if id(g) in taken:
         g = g.copy()

@@ -327,7 +327,7 @@ def _set_data(self: Tensor, value: Tensor) -> None:
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if not is_leaf(self):
         raise GraphError("deepcopy: only leaves can be copied; use x.detach().clone()")
-    made = object.__new__(type(self))
+    made: Tensor = object.__new__(type(self))
     memo[id(self)] = made
     made.array, made.node = self.array.copy(), None
     if self.node is not None:
@@ -568,8 +568,8 @@ def _bind() -> None:
         "__copy__": lambda self: _deepcopy(self, {}), "__reduce_ex__": _reduce_ex,
         "__hash__": object.__hash__,
     }  # fmt: skip
-    for name, method in special.items():
-        setattr(Tensor, name, method)
+    for name, bound in special.items():
+        setattr(Tensor, name, bound)
 
 
 _bind()

@@ -5,7 +5,8 @@ The same protocols let the rules be written in NumPy's words: handed a tensor, t
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -70,8 +71,11 @@ _REDUCE: dict[Any, Any] = {
 _FUNCTIONS: dict[Any, Any] = {}
 
 
-def _implements(*functions: Any) -> Any:
-    def keep(implementation: Any) -> Any:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _implements(*functions: Any) -> Callable[[F], F]:
+    def keep(implementation: F) -> F:
         for function in functions:
             _FUNCTIONS[function] = implementation
         return implementation
@@ -217,12 +221,12 @@ def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 @_implements(np.allclose)
 def _allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    return np.allclose(*map(_plain, (a, b)), rtol=rtol, atol=atol, equal_nan=equal_nan)
+    return np.allclose(_plain(a), _plain(b), rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 @_implements(np.array_equal)
 def _array_equal(a: Any, b: Any, equal_nan: bool = False) -> Any:
-    return np.array_equal(*map(_plain, (a, b)), equal_nan=equal_nan)
+    return np.array_equal(_plain(a), _plain(b), equal_nan=equal_nan)
 
 
 @_implements(np.shape)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from contextvars import Token
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from ..tape import recording, recording_mode
 
@@ -17,6 +17,13 @@ class _Mode:
     """A mode to enter; usable as `with mode():`, `@mode()` and `@mode`."""
 
     _value: bool
+
+    def __new__(cls, *args: Any) -> Any:
+        made = object.__new__(cls)
+        if args and callable(args[0]):  # @mode without brackets
+            cls.__init__(made)
+            return made(args[0])
+        return made
 
     def __init__(self) -> None:
         self._tokens: list[Token[bool]] = []
@@ -60,16 +67,6 @@ class no_grad(_Mode):
 
     _value = False
 
-    @overload
-    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
-    @overload
-    def __new__(cls) -> no_grad: ...
-    def __new__(cls, function: Any = None) -> Any:
-        made = object.__new__(cls)
-        if function is None:
-            return made
-        made.__init__()
-        return made(function)
 
 
 class enable_grad(_Mode):
@@ -86,12 +83,6 @@ class enable_grad(_Mode):
 
     _value = True
 
-    def __new__(cls, function: Any = None) -> Any:
-        made = object.__new__(cls)
-        if function is None:
-            return made
-        made.__init__()
-        return made(function)
 
 
 class set_grad_enabled(_Mode):
@@ -140,13 +131,6 @@ class inference_mode(_Mode):
         ...     tg.is_grad_enabled()
         False
     """
-
-    def __new__(cls, mode: Any = True) -> Any:
-        made = object.__new__(cls)
-        if callable(mode):
-            made.__init__()
-            return made(mode)
-        return made
 
     def __init__(self, mode: Any = True) -> None:
         super().__init__()

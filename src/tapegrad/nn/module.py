@@ -10,14 +10,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
-
-import numpy as np
+from typing import Any, Self
 
 from .. import stamps
 from ..device import device as Device
-from ..device import is_array, move
-from ..dtypes import as_dtype, category
+from ..device import move
+from ..dtypes import category
 from ..dtypes import float16 as _float16
 from ..dtypes import float32 as _float32
 from ..dtypes import float64 as _float64
@@ -27,19 +25,13 @@ from ..errors import (
     DimensionError,
     DtypeError,
     ShapeError,
-    StateDictError,
 )
-from ..tensor import Tensor, raw
+from ..tensor import Tensor
+from .destination import destination
+from .loading import IncompatibleKeys, load
 from .parameter import Parameter
 
 _hook_ids = count()
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict(strict=False)` passed over."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class RemovableHandle:
@@ -413,31 +405,7 @@ class Module:
             >>> a.load_state_dict(b.state_dict())
             IncompatibleKeys(missing_keys=[], unexpected_keys=[])
         """
-        op = f"{type(self).__name__}.load_state_dict"
-        if not isinstance(state_dict, Mapping):
-            raise StateDictError(f"{op}: needs a mapping, got {type(state_dict).__name__}")
-        own = list(self._state())
-        keys = {key for key, _, _, _ in own}
-        missing = [key for key, _, _, _ in own if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in keys]
-        problems = [f"missing: {key}" for key in missing] if strict else []
-        problems += [f"unexpected: {key}" for key in unexpected] if strict else []
-        for key, _, _, tensor in own:
-            if key in state_dict:
-                problems += _misfit(key, tensor, state_dict[key])
-        if problems:
-            raise StateDictError(f"{op}: nothing was loaded:\n  " + "\n  ".join(problems))
-        for key, module, name, tensor in own:
-            if key not in state_dict:
-                continue
-            value = state_dict[key]
-            if assign:
-                vars(module)[name] = _adopted(tensor, value)
-            else:
-                array = tensor.array
-                np.copyto(array, _beside(raw(value), tensor), casting="unsafe")
-                stamps.stamp(array, "load_state_dict")
-        return IncompatibleKeys(missing, unexpected)
+        return load(self, state_dict, strict, assign)
 
     # -- what can be done to it ------------------------------------------------------------------
 
@@ -516,7 +484,7 @@ class Module:
             >>> tg.nn.Linear(2, 3).to(tg.float64).weight.dtype
             dtype('float64')
         """
-        device, dtype = _destination(args, kwargs)
+        device, dtype = destination(args, kwargs)
 
         def change(array: Any) -> Any:
             if device is not None:
@@ -664,58 +632,3 @@ def _locate(error: Any, module: Module) -> None:
             kind = type(inner).__name__
             error.args = (f"{path} ({kind}): {error.said}" if path else f"{kind}: {error.said}",)
             return
-
-
-def _misfit(key: str, tensor: Tensor, value: Any) -> list[str]:
-    array = raw(value)
-    if not is_array(array):
-        return [f"not a tensor: {key}: got {type(value).__name__}"]
-    if array.shape != tensor.shape:
-        return [f"shape: {key}: expected {tensor.shape}, got {array.shape}"]
-    if array.dtype.kind == "c" and tensor.dtype.kind != "c":
-        return [f"dtype: {key}: {array.dtype} cannot become {tensor.dtype}"]
-    return []
-
-
-def _beside(array: Any, tensor: Tensor) -> Any:
-    """The values on the tensor's device."""
-    return array if type(array) is type(tensor.array) else move(array, tensor.device)
-
-
-def _adopted(tensor: Tensor, value: Any) -> Tensor:
-    if not isinstance(tensor, Parameter):
-        return value if isinstance(value, Tensor) else Tensor(value)
-    if isinstance(value, Parameter):
-        return value
-    return Parameter(value, requires_grad=tensor.requires_grad)
-
-
-def _destination(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
-    kwargs.pop("non_blocking", None)
-    if kwargs:
-        raise ArgumentError(f"to: unknown arguments {sorted(kwargs)}; use device= and dtype=")
-    for value in args:
-        if isinstance(value, Tensor):
-            device, dtype = value.device, value.dtype
-        elif isinstance(value, Device) or (isinstance(value, (str, int)) and _names_device(value)):
-            device = value
-        elif value is not None and not isinstance(value, bool):
-            dtype = value
-    if dtype is not None:
-        dtype = as_dtype(dtype)
-        if category(dtype) < 2:
-            raise DtypeError(f"to: a module takes floating or complex dtypes, got {dtype}")
-    return (None if device is None else Device(device)), dtype
-
-
-def _names_device(value: Any) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return True
-    try:
-        np.dtype(value)
-    except TypeError:
-        return True
-    return False

@@ -27,7 +27,7 @@ def cast(input: Tensor, dtype: DType) -> Tensor:
     x = input.array
     if x.dtype == dtype:
         return input
-    if dtypes.category(dtype) < 2:  # type: ignore[operator]
+    if dtypes.category(dtype) < 2:
         return wrap(_real(x).astype(dtype))
     if x.dtype.kind == "c" and dtype.kind == "f":
         x = x.real
@@ -100,7 +100,7 @@ def promoted(op: str, values: tuple[Any, ...], floating: bool = False) -> tuple[
     names = ("input", "other", "third")
     values = tuple(operand(v, like, op, name) for v, name in zip(values, names, strict=False))
     dtype = common_dtype(values)
-    if floating and dtypes.category(dtype) < 2:  # type: ignore[operator]
+    if floating and dtypes.category(dtype) < 2:
         dtype = dtypes.get_default_dtype()
     return tuple(
         cast(v, dtype) if isinstance(v, Tensor) else _number(v, dtype, like) for v in values

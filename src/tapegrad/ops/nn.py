@@ -33,7 +33,7 @@ def softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
     x = input.array
     if not x.size or not x.ndim:
         return input * 0 + 1
-    return record(kernels.softmax(x, d), (_softmax_vjp,), (input,), (OUT, d))  # type: ignore[no-any-return]
+    return record(kernels.softmax(x, d), (_softmax_vjp,), (input,), (OUT, d))
 
 
 def _softmax_vjp(g, y, dim):
@@ -67,7 +67,7 @@ def log_softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
         return input * 0
     shifted = x - np.maximum.reduce(x, axis=d, keepdims=True)
     out = shifted - np.log(np.add.reduce(np.exp(shifted), axis=d, keepdims=True))
-    return record(out, (_log_softmax_vjp,), (input,), (OUT, d))  # type: ignore[no-any-return]
+    return record(out, (_log_softmax_vjp,), (input,), (OUT, d))
 
 
 def _log_softmax_vjp(g, y, dim):

@@ -19,9 +19,11 @@ from .elementwise import maximum, minimum
 from .shape import normal_dim, normal_dims
 
 
+_add: Any = np.add  # NumPy's stubs know keepdims as a literal only
+
 # Named as PyTorch shows them: `max(values=..., indices=...)`.
-max_pair = namedtuple("max", ("values", "indices"))
-min_pair = namedtuple("min", ("values", "indices"))
+max_pair: Any = namedtuple("max", ("values", "indices"))  # type: ignore[name-match]
+min_pair: Any = namedtuple("min", ("values", "indices"))  # type: ignore[name-match]
 
 
 def _kept(shape: Any, dims: Any) -> tuple[int, ...]:
@@ -60,7 +62,7 @@ def sum(
         return record1(np.add.reduce(x, axis=None), _sum_vjp, input, (x.shape, None))
     dims = normal_dims("sum", dim, x.ndim)
     kind = dtypes.int64 if x.dtype.kind in "biu" else None
-    out = np.add.reduce(x, axis=dims, dtype=kind, keepdims=keepdim)
+    out = _add.reduce(x, axis=dims, dtype=kind, keepdims=keepdim)
     return record1(out, _sum_vjp, input, (x.shape, _kept(x.shape, dims)))
 
 
@@ -102,7 +104,7 @@ def mean(
         return cast(mean(cast(input, dtypes.float32), dim, keepdim), dtypes.float16)
     dims = normal_dims("mean", dim, x.ndim)
     n = math.prod(x.shape[d] for d in dims)
-    total = np.add.reduce(x, axis=dims, keepdims=keepdim)
+    total = _add.reduce(x, axis=dims, keepdims=keepdim)
     out = total * (1 / n) if n else total * math.nan
     return record1(out, _mean_vjp, input, (x.shape, _kept(x.shape, dims), n))
 
@@ -160,7 +162,7 @@ def var(
     freedom = n - (1 if correction is None else correction)
     scale = 1 / freedom if freedom > 0 else math.nan
     centred = x - np.add.reduce(x, axis=dims, keepdims=True) * (1 / n if n else math.nan)
-    out = np.add.reduce(centred * centred, axis=dims, keepdims=keepdim) * scale
+    out = _add.reduce(centred * centred, axis=dims, keepdims=keepdim) * scale
     return record1(out, _var_vjp, input, (x, dims, n, scale))
 
 
@@ -249,7 +251,7 @@ def _whole(op: str, ufunc: Any, rule: Any, input: Any) -> Tensor:
     x = input.array
     if not x.size:
         raise ShapeError(f"{op}: shape {x.shape} has no elements to choose from")
-    return record(ufunc.reduce(x, axis=None), (rule,), (input,), (x, OUT))  # type: ignore[no-any-return]
+    return record(ufunc.reduce(x, axis=None), (rule,), (input,), (x, OUT))
 
 
 def _along(op: str, find: Any, rule: Any, input: Any, dim: Any, keepdim: bool) -> Any:

@@ -306,7 +306,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             )
     ends = np.cumsum([t.shape[d] for t in full]).tolist()
     out = np.concatenate([t.array for t in full], axis=d)
-    return record(out, _cat_vjp, full, (d, ends))  # type: ignore[no-any-return]
+    return record(out, _cat_vjp, full, (d, ends))
 
 
 def _cat_vjp(g, dim, ends):
@@ -337,7 +337,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         if t.shape != parts[0].shape:
             raise ShapeError(f"stack: tensors[{i}] has shape {t.shape}, expected {parts[0].shape}")
     out = np.stack([t.array for t in parts], axis=d)
-    return record(out, _stack_vjp, parts, (d, len(parts)))  # type: ignore[no-any-return]
+    return record(out, _stack_vjp, parts, (d, len(parts)))
 
 
 def _stack_vjp(g, dim, n):
@@ -387,7 +387,7 @@ def split(
     outs = record(pieces, _split_vjp, (tensor,), (d, [p.shape for p in pieces]))
     for piece in outs:
         join_family(piece, tensor)
-    return outs  # type: ignore[no-any-return]
+    return outs
 
 
 def _split_vjp(gs, dim, shapes):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .optimizer import Block, Optimizer, check_number, check_switches
+from .block import Block
+from .optimizer import Optimizer, check_number, check_switches
 
 
 class Adam(Optimizer):

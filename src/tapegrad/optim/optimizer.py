@@ -12,12 +12,11 @@ state is no longer what the block was made of, the block is dissolved and made a
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from numbers import Real
-from operator import attrgetter, is_, itemgetter
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -28,12 +27,17 @@ from ..device import move
 from ..errors import ArgumentError, DtypeError, GraphError, ShapeError, StateDictError
 from ..tape import Leaf
 from ..tensor import Tensor, wrap
-
-SMALL = 1 << 14  # elements up to which a parameter is worth moving into a shared buffer
-PIECE = 1 << 15  # elements worked on at a time: the operands of a step then stay in the cache
-
-_array_of = attrgetter("array")
-_gradient_of = attrgetter("_grad.array")
+from .block import (
+    PIECE,
+    Block,
+    Plan,
+    filled,
+    gradient_of,
+    private_ones,
+    rebind,
+    steps_of,
+    views,
+)
 
 
 def check_number(op: str, name: str, value: Any, below: float = float("inf")) -> None:
@@ -53,138 +57,6 @@ def check_switches(op: str, options: Mapping[str, Any]) -> None:
             f"{op}: differentiable=True is not supported; steps are not recorded. "
             "Write the update with operations on tensors to differentiate through it"
         )
-
-
-class Block:
-    """Parameters that are stepped together, and their states, over the same stretch of memory.
-
-    Attributes:
-        params: the parameters, one or several of one dtype on one device.
-        arrays: what `param.array` was when the block was made.
-        values: all their values, in one array.
-        gathered: where their gradients are put together; None for a single parameter.
-        places: each gradient's place in `gathered`, on the host.
-        states: one array for each name of the optimiser's state, shaped like `values`.
-        pieces: how the block is cut so that a step stays in the cache.
-        entries: the dict in `optimizer.state` of each parameter.
-        tensors: for each name the tensors that the entries held when the block was made.
-        count: number of steps taken, an array outside the device, or None if nobody counts.
-        fresh: True until the first step has given the states a value.
-        constants: a subclass's hyper-parameters, prepared for this dtype, and what they came from.
-    """
-
-    __slots__ = (
-        "arrays", "constants", "count", "entries", "fresh", "gathered", "params", "pieces", "places",
-        "states", "tensors", "values",
-    )  # fmt: skip
-
-    params: list[Tensor]
-    arrays: list[Any]
-    values: Any
-    gathered: Any
-    places: list[Any] | None
-    states: dict[str, Any]
-    entries: list[dict[str, Any]]
-    tensors: dict[str, list[Any]]
-    count: Any
-    fresh: bool
-    constants: tuple[Any, Any]
-    pieces: list[tuple[slice | None, Any, tuple[Any, ...], Any, Any]]
-
-    def intact(self) -> bool:
-        """Whether parameters and states are still the ones the block was made of."""
-        if not all(map(is_, map(_array_of, self.params), self.arrays)):
-            return False
-        try:
-            for name, tensors in self.tensors.items():
-                if not all(map(is_, map(itemgetter(name), self.entries), tensors)):
-                    return False
-        except KeyError:
-            return False
-        return True
-
-    def scalars(self, *numbers: float) -> tuple[Any, ...]:
-        """Hyper-parameters as operands: 0-d arrays of the block's dtype, half the price in NumPy."""
-        if self.constants[0] == numbers:
-            return self.constants[1]  # type: ignore[no-any-return]
-        made: tuple[Any, ...] = numbers
-        values = self.values
-        if values.__class__ is np.ndarray and values.dtype.itemsize >= 4:
-            made = tuple(np.array(number, values.dtype) for number in numbers)
-        self.constants = (numbers, made)
-        return made
-
-
-class _Plan:
-    """How the parameters of one group are divided into blocks."""
-
-    __slots__ = ("blocks", "group", "known", "slots", "waiting")
-
-    def __init__(self, group: dict[str, Any], slots: tuple[str, ...]) -> None:
-        self.group = group  # held, so that the id it is found by cannot be given to another
-        self.known = list(group["params"])
-        self.slots = slots
-        self.blocks: list[Block] = []
-        self.waiting = list(self.known)  # those that have never had a gradient
-
-
-def _views(flat: Any, params: list[Tensor]) -> list[Any]:
-    """Each parameter's place in a block's array."""
-    if len(params) == 1:
-        return [flat[...]]
-    views, start = [], 0
-    for p in params:
-        stop = start + p.array.size
-        views.append(flat[start:stop].reshape(p.shape))
-        start = stop
-    return views
-
-
-def _rebind(p: Tensor, array: Any) -> None:
-    p.array = array
-    if p.node is not None:
-        p.node.value = id(array)
-
-
-def _steps(entry: Mapping[str, Any]) -> float:
-    step = entry.get("step", 0)
-    return float(step.item() if isinstance(step, Tensor) else step)
-
-
-def _filled(entry: Mapping[str, Any], slots: tuple[str, ...]) -> bool:
-    return all(isinstance(entry.get(name), Tensor) for name in slots)
-
-
-def _private(params: list[Tensor]) -> set[int]:
-    """Ids of the small parameters whose memory nobody else looks at, so that they can be moved.
-
-    A view holds a reference to the array that owns the memory, and so does whoever saved it; the
-    expected number counts the argument of `getrefcount` itself.
-    """
-    references = getattr(sys, "getrefcount", None)
-    if references is None:
-        return set()
-    members: dict[int, list[Tensor]] = {}
-    found = set()
-    for p in params:
-        if p.array.size > SMALL or not p.array.flags.c_contiguous or references(p.array) != 2:
-            continue
-        if p.array.base is None:
-            found.add(id(p))
-        elif type(p.array.base) is type(p.array) and p.array.base.base is None:
-            members.setdefault(id(p.array.base), []).append(p)
-    for views in members.values():
-        if references(views[0].array.base) == len(views) + 1 and not _overlap(views):
-            found.update(map(id, views))
-    return found
-
-
-def _overlap(views: list[Tensor]) -> bool:
-    if len(views) > 1 and type(views[0].array) is not np.ndarray:
-        return True  # not known
-    return any(
-        np.may_share_memory(p.array, q.array) for i, p in enumerate(views) for q in views[:i]
-    )
 
 
 class Optimizer:
@@ -212,7 +84,7 @@ class Optimizer:
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        self._plans: dict[int, _Plan] = {}
+        self._plans: dict[int, Plan] = {}
         self._pool: dict[Any, tuple[Any, Any]] = {}
         op = type(self).__name__
         self._stamp = f"{op}.step"
@@ -342,12 +214,12 @@ class Optimizer:
         for group in self.param_groups:
             plan = self._plans.get(id(group))
             if plan is None or not self._fits(plan, group):
-                plan = self._plans[id(group)] = _Plan(group, self.slots_of(group))
+                plan = self._plans[id(group)] = Plan(group, self.slots_of(group))
             for block, gradients in self._ready(plan):
                 self._run(group, block, gradients)
         return loss
 
-    def _fits(self, plan: _Plan, group: dict[str, Any]) -> bool:
+    def _fits(self, plan: Plan, group: dict[str, Any]) -> bool:
         """Whether a plan is for the parameters and slots that the group has now."""
         params = group["params"]
         return (
@@ -356,7 +228,7 @@ class Optimizer:
             and plan.slots == self.slots_of(group)
         )
 
-    def _ready(self, plan: _Plan) -> list[tuple[Block, list[Any]]]:
+    def _ready(self, plan: Plan) -> list[tuple[Block, list[Any]]]:
         """The blocks to be stepped with their gradients, after any repair that is needed."""
         if plan.waiting:
             self._admit(plan)
@@ -365,7 +237,7 @@ class Optimizer:
             broken: list[Block] = []
             for block in plan.blocks:
                 try:
-                    gradients = list(map(_gradient_of, block.params))
+                    gradients = list(map(gradient_of, block.params))
                 except AttributeError:  # not all of them have a gradient
                     if any(p.grad is not None for p in block.params):
                         broken.append(block)
@@ -401,13 +273,13 @@ class Optimizer:
         block.fresh = False
         stamps.stamp(block.values, self._stamp)
 
-    def _admit(self, plan: _Plan) -> None:
+    def _admit(self, plan: Plan) -> None:
         """Put the waiting parameters that have a gradient now into blocks."""
         ready = [p for p in plan.waiting if p.grad is not None]
         if not ready:
             return
         plan.waiting = [p for p in plan.waiting if p.grad is None]
-        private = _private(ready)
+        private = private_ones(ready)
         shared: dict[Any, list[Tensor]] = {}
         for p in ready:
             entry = self.state.get(p, {})
@@ -416,8 +288,8 @@ class Optimizer:
                 type(p.array),
                 p.dtype,
                 str(p.device),
-                _steps(entry),
-                _filled(entry, plan.slots),
+                steps_of(entry),
+                filled(entry, plan.slots),
             )
             alone = id(p) not in private
             shared.setdefault((*kind, id(p) if alone else None), []).append(p)
@@ -442,20 +314,20 @@ class Optimizer:
             block.values = np.concatenate([p.array for p in params], axis=None)
             block.gathered = np.empty_like(block.values)
             if type(block.values) is np.ndarray:
-                block.places = _views(block.gathered, params)
-            for p, view in zip(params, _views(block.values, params), strict=True):
-                _rebind(p, view)
+                block.places = views(block.gathered, params)
+            for p, view in zip(params, views(block.values, params), strict=True):
+                rebind(p, view)
         else:
             block.values = params[0].array
         block.arrays = [p.array for p in params]
-        block.fresh = not all(_filled(entry, slots) for entry in entries)
+        block.fresh = not all(filled(entry, slots) for entry in entries)
         if self.counts_steps:
-            block.count = np.array(_steps(entries[0]), np.float32)
+            block.count = np.array(steps_of(entries[0]), np.float32)
             for entry in entries:
                 entry["step"] = wrap(block.count[...])
         for name in slots:
             held = np.zeros_like(block.values)
-            for p, entry, view in zip(params, entries, _views(held, params), strict=True):
+            for p, entry, view in zip(params, entries, views(held, params), strict=True):
                 if isinstance(entry.get(name), Tensor):
                     view[...] = move(entry[name].array, p.device)
                 entry[name] = wrap(view)

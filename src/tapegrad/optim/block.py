@@ -1,0 +1,153 @@
+"""Blocks: parameters that an optimiser steps together, and which parameters may be moved there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from operator import attrgetter, is_, itemgetter
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+
+SMALL = 1 << 14  # elements up to which a parameter is worth moving into a shared buffer
+PIECE = 1 << 15  # elements worked on at a time: the operands of a step then stay in the cache
+
+_array_of = attrgetter("array")
+gradient_of = attrgetter("_grad.array")
+
+
+class Block:
+    """Parameters that are stepped together, and their states, over the same stretch of memory.
+
+    Attributes:
+        params: the parameters, one or several of one dtype on one device.
+        arrays: what `param.array` was when the block was made.
+        values: all their values, in one array.
+        gathered: where their gradients are put together; None for a single parameter.
+        places: each gradient's place in `gathered`, on the host.
+        states: one array for each name of the optimiser's state, shaped like `values`.
+        pieces: how the block is cut so that a step stays in the cache.
+        entries: the dict in `optimizer.state` of each parameter.
+        tensors: for each name the tensors that the entries held when the block was made.
+        count: number of steps taken, an array outside the device, or None if nobody counts.
+        fresh: True until the first step has given the states a value.
+        constants: a subclass's hyper-parameters, prepared for this dtype, and what they came from.
+    """
+
+    __slots__ = (
+        "arrays", "constants", "count", "entries", "fresh", "gathered", "params", "pieces", "places",
+        "states", "tensors", "values",
+    )  # fmt: skip
+
+    params: list[Tensor]
+    arrays: list[Any]
+    values: Any
+    gathered: Any
+    places: list[Any] | None
+    states: dict[str, Any]
+    entries: list[dict[str, Any]]
+    tensors: dict[str, list[Any]]
+    count: Any
+    fresh: bool
+    constants: tuple[Any, Any]
+    pieces: list[tuple[slice | None, Any, tuple[Any, ...], Any, Any]]
+
+    def intact(self) -> bool:
+        """Whether parameters and states are still the ones the block was made of."""
+        if not all(map(is_, map(_array_of, self.params), self.arrays)):
+            return False
+        try:
+            for name, tensors in self.tensors.items():
+                if not all(map(is_, map(itemgetter(name), self.entries), tensors)):
+                    return False
+        except KeyError:
+            return False
+        return True
+
+    def scalars(self, *numbers: float) -> tuple[Any, ...]:
+        """Hyper-parameters as operands: 0-d arrays of the block's dtype, half the price in NumPy."""
+        if self.constants[0] == numbers:
+            return self.constants[1]  # type: ignore[no-any-return]
+        made: tuple[Any, ...] = numbers
+        values = self.values
+        if values.__class__ is np.ndarray and values.dtype.itemsize >= 4:
+            made = tuple(np.array(number, values.dtype) for number in numbers)
+        self.constants = (numbers, made)
+        return made
+
+
+class Plan:
+    """How the parameters of one group are divided into blocks."""
+
+    __slots__ = ("blocks", "group", "known", "slots", "waiting")
+
+    def __init__(self, group: dict[str, Any], slots: tuple[str, ...]) -> None:
+        self.group = group  # held, so that the id it is found by cannot be given to another
+        self.known = list(group["params"])
+        self.slots = slots
+        self.blocks: list[Block] = []
+        self.waiting = list(self.known)  # those that have never had a gradient
+
+
+def views(flat: Any, params: list[Tensor]) -> list[Any]:
+    """Each parameter's place in a block's array."""
+    if len(params) == 1:
+        return [flat[...]]
+    pieces, start = [], 0
+    for p in params:
+        stop = start + p.array.size
+        pieces.append(flat[start:stop].reshape(p.shape))
+        start = stop
+    return pieces
+
+
+def rebind(p: Tensor, array: Any) -> None:
+    """Let a parameter look at another array with the same values."""
+    p.array = array
+    if p.node is not None:
+        p.node.value = id(array)
+
+
+def steps_of(entry: Mapping[str, Any]) -> float:
+    """How many steps a parameter's state has seen."""
+    step = entry.get("step", 0)
+    return float(step.item() if isinstance(step, Tensor) else step)
+
+
+def filled(entry: Mapping[str, Any], slots: tuple[str, ...]) -> bool:
+    """Whether a parameter's state has a value for every slot."""
+    return all(isinstance(entry.get(name), Tensor) for name in slots)
+
+
+def private_ones(params: list[Tensor]) -> set[int]:
+    """Ids of the small parameters whose memory nobody else looks at, so that they can be moved.
+
+    A view holds a reference to the array that owns the memory, and so does whoever saved it; the
+    expected number counts the argument of `getrefcount` itself.
+    """
+    references = getattr(sys, "getrefcount", None)
+    if references is None:
+        return set()
+    members: dict[int, list[Tensor]] = {}
+    found = set()
+    for p in params:
+        if p.array.size > SMALL or not p.array.flags.c_contiguous or references(p.array) != 2:
+            continue
+        if p.array.base is None:
+            found.add(id(p))
+        elif type(p.array.base) is type(p.array) and p.array.base.base is None:
+            members.setdefault(id(p.array.base), []).append(p)
+    for group in members.values():
+        if references(group[0].array.base) == len(group) + 1 and not _overlap(group):
+            found.update(map(id, group))
+    return found
+
+
+def _overlap(params: list[Tensor]) -> bool:
+    if len(params) > 1 and type(params[0].array) is not np.ndarray:
+        return True  # not known
+    return any(
+        np.may_share_memory(p.array, q.array) for i, p in enumerate(params) for q in params[:i]
+    )
