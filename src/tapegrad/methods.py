@@ -346,7 +346,7 @@ def _reduce_ex(self: Tensor, protocol: Any) -> Any:
 
 
 def _rebuild(kind: type, host: Any, where: str, requires_grad: bool) -> Tensor:
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     made.array, made.node = raw(creation.finish(host, where)), None
     if requires_grad:
         creation.require_grad(made)

@@ -240,7 +240,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         ...     @staticmethod
         ...     @tg.autograd.function.once_differentiable
         ...     def backward(ctx, g):
-        ...         return tg.from_numpy(g.numpy() / 2)
+        ...         return tg.as_tensor(g.numpy() / 2)
         >>> x = tg.tensor(2.0, requires_grad=True)
         >>> Half.apply(x).backward()
         >>> x.grad

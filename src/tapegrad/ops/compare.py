@@ -138,7 +138,7 @@ def logical_or(input: TensorLike, other: TensorLike) -> Tensor:
     Example:
         >>> import tapegrad as tg
         >>> tg.logical_or(tg.tensor([1, 0]), tg.tensor([1, 1]))
-        tensor([True, True])
+        tensor([ True,  True])
     """
     return _apply(np.logical_or, "logical_or", input, other)
 

@@ -21,7 +21,7 @@ from ..tensor import Tensor
 
 def check_writable(op: str, input: Tensor, value: Any, instead: str) -> bool:
     """Refuse an in-place change that cannot be right; say whether it must be recorded."""
-    if not input.array.flags.writeable:
+    if not getattr(input.array.flags, "writeable", True):  # CuPy knows no read-only arrays
         raise ArgumentError(f"{op}: the memory is read-only (expanded, or given so); clone() it first")
     if not recording():
         return False

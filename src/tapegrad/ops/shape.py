@@ -216,7 +216,7 @@ def expand(input: Tensor, *sizes_: Any) -> Tensor:
 
     Example:
         >>> import tapegrad as tg
-        >>> tg.expand(tg.tensor([[1.0], [2.0]]), 2, 3)
+        >>> tg.tensor([[1.0], [2.0]]).expand(2, 3)
         tensor([[1., 1., 1.],
                 [2., 2., 2.]])
     """
