@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import samples
 
+import samples
 import tapegrad as tg
 from tapegrad.tensor import Tensor, to_host
 
@@ -59,7 +59,9 @@ def reals(sample: samples.Sample) -> list[np.ndarray]:
     return found
 
 
-def as_function(row: samples.Row, sample: samples.Sample, device: str = "cpu") -> Callable[..., Any]:
+def as_function(
+    row: samples.Row, sample: samples.Sample, device: str = "cpu"
+) -> Callable[..., Any]:
     """The call as a function of its differentiable tensors only."""
 
     def function(*inputs: Any) -> Any:

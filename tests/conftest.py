@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import standin  # noqa: F401  registers the device "standin"
 
+import standin  # noqa: F401  registers the device "standin"
 import tapegrad as tg
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tolerances
 
 import tapegrad as tg
+import tolerances
 from tapegrad.tensor import Tensor, to_host
 
 
@@ -34,7 +34,9 @@ def taped(
     inputs = [tensor(a, device, requires_grad=True) for a in arrays]
     outputs = outputs_of(function(*inputs))
     cotangents = draw(outputs, seed)
-    live = [(o, tensor(c, device)) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
+    live = [
+        (o, tensor(c, device)) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad
+    ]
     if live:
         tg.autograd.backward([o for o, _ in live], [c for _, c in live])
     for i in inputs:
@@ -45,9 +47,7 @@ def taped(
 def draw(outputs: Sequence[Any], seed: int) -> list[np.ndarray]:
     """One random gradient per output, never near zero."""
     rng = np.random.default_rng(seed)
-    return [
-        rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape) for o in outputs
-    ]
+    return [rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape) for o in outputs]
 
 
 def numeric(function: Callable[..., Any], arrays: Sequence[Any], seed: int = 0) -> list[np.ndarray]:
@@ -97,7 +97,11 @@ def gradient_of(function: Callable[..., Any], count: int) -> Callable[..., Any]:
         if not pairs:
             return []
         found = tg.autograd.grad(
-            [o for o, _ in pairs], inputs, [c for _, c in pairs], create_graph=True, allow_unused=True
+            [o for o, _ in pairs],
+            inputs,
+            [c for _, c in pairs],
+            create_graph=True,
+            allow_unused=True,
         )
         return [f for f in found if f is not None]
 

@@ -266,11 +266,19 @@ def unary(name: str, reference: Any, make: Any = away, edges: Any = None, **more
     )
 
 
-def binary(name: str, reference: Any, samples: Any = None, edges: Any = special_pairs, **more: Any) -> Row:
+def binary(
+    name: str, reference: Any, samples: Any = None, edges: Any = special_pairs, **more: Any
+) -> Row:
     """Row of a function of two operands that broadcast."""
     settings = {"method": name, "inplace": f"{name}_", "bad": (UNFIT, STRING), **more}
     return Row(
-        name, getattr(tg, name), reference, samples or pairs(away), edges, broadcast=True, **settings
+        name,
+        getattr(tg, name),
+        reference,
+        samples or pairs(away),
+        edges,
+        broadcast=True,
+        **settings,
     )
 
 
@@ -604,7 +612,13 @@ def _getitem_samples(rng: np.random.Generator) -> list[Sample]:
 
 
 def _set(x: Any, index: Any, value: Any) -> Any:
-    out = x.clone() if isinstance(x, tg.Tensor) else x.copy() if isinstance(x, np.ndarray) else x.clone()
+    out = (
+        x.clone()
+        if isinstance(x, tg.Tensor)
+        else x.copy()
+        if isinstance(x, np.ndarray)
+        else x.clone()
+    )
     out[index] = value
     return out
 
@@ -613,7 +627,7 @@ def _setitem_samples(rng: np.random.Generator) -> list[Sample]:
     out = []
     for index in INDICES:
         x = normal(rng, 3, 4, 2)
-        if index is I or isinstance(index, tuple) and any(part is I for part in index):
+        if index is I or (isinstance(index, tuple) and any(part is I for part in index)):
             continue  # which of two values for one element stays is nobody's promise
         if isinstance(index, np.ndarray) and index.shape == (2, 2):
             continue
@@ -698,7 +712,9 @@ def _soft_samples(rng: np.random.Generator) -> list[Sample]:
 BAD_CLASSES = (
     Bad((np.ones((4, 3)), np.array([0, 1, 2])), errors.ShapeError, "(4, 3)"),
     Bad((np.ones((2, 3)), np.array([0, 3])), errors.DimensionError, "3"),
-    Bad((np.ones((2, 3)), np.array([0, 1])), errors.ArgumentError, "reduction", {"reduction": "all"}),
+    Bad(
+        (np.ones((2, 3)), np.array([0, 1])), errors.ArgumentError, "reduction", {"reduction": "all"}
+    ),
 )
 HEADS = [
     Row("softmax", tg.softmax, scipy.special.softmax,

@@ -138,7 +138,9 @@ def test_a_backward_that_answers_nonsense_is_refused():
             return g
 
     x = tg.ones(1, requires_grad=True)
-    with pytest.raises(GraphError, match=r"Wrong.backward: must return one gradient per argument .*\(2\), got 1"):
+    with pytest.raises(
+        GraphError, match=r"Wrong.backward: must return one gradient per argument .*\(2\), got 1"
+    ):
         Wrong.apply(x, x).sum().backward()
 
 
@@ -174,6 +176,6 @@ def test_record_makes_the_same_nodes_for_users_as_for_us():
         return g * 2
 
     x = tg.ones(2, requires_grad=True)
-    y = tg.tape.record1(x.array * 2, _double_vjp, x)
+    y = tg.record.record1(x.array * 2, _double_vjp, x)
     y.sum().backward()
     assert repr(y.grad_fn) == "<DoubleBackward>" and x.grad.tolist() == [2.0, 2.0]

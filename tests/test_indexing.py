@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import tapegrad as tg
 import tolerances
 from calls import host, mapped
 from samples import INDICES
-
-import tapegrad as tg
 
 SHAPE = (3, 4, 2)
 every = slice(None)
@@ -99,7 +99,9 @@ def test_a_repeated_index_accumulates_its_gradient() -> None:
     assert x.grad.tolist() == [0, 3, 0]
 
 
-@pytest.mark.parametrize("index", [3, -4, (0, 4), (0, 0, 0, 0), "a", 1.5, np.array([3]), np.array([0.5])], ids=name)
+@pytest.mark.parametrize(
+    "index", [3, -4, (0, 4), (0, 0, 0, 0), "a", 1.5, np.array([3]), np.array([0.5])], ids=name
+)
 def test_a_wrong_index_changes_nothing(index: Any) -> None:
     x = tg.tensor(values())
     with pytest.raises((tg.errors.DimensionError, tg.errors.DtypeError)):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import BY_NAME
 
 import tapegrad as tg
+from samples import BY_NAME
 
 ROOT = Path(tg.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -23,11 +23,11 @@ files = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(R
 LAYERS = [
     {"errors", "_typing"},
     {"kernels"},
-    {"device", "dtypes", "stamps", "tensor", "tape", "_printing"},
-    {"engine"},
+    {"device", "dtypes", "stamps", "tensor", "tape", "record", "_printing"},
+    {"engine", "gradients"},
     {"ops"},
-    {"methods", "protocols", "creation", "random", "cuda"},
-    {"autograd"},
+    # methods binds `Tensor.backward`, so it needs autograd, which itself needs none of these
+    {"methods", "protocols", "creation", "random", "cuda", "autograd"},
     {"testing"},
     {"nn", "optim"},
     {"data", "train", "io", "debug"},
@@ -96,7 +96,7 @@ def test_a_file_stays_readable_in_size(path: Path) -> None:
 
 def test_the_tape_and_the_engine_stay_small() -> None:
     lines = sum(len((ROOT / n).read_text().splitlines()) for n in ("tape.py", "engine.py"))
-    assert lines <= 700
+    assert lines <= 500
 
 
 @files
@@ -160,6 +160,8 @@ def test_a_public_function_is_annotated(name: str, value: Any) -> None:
         return
     function = inspect.unwrap(value)
     signature = inspect.signature(function)
-    bare = [p.name for p in signature.parameters.values() if p.annotation is inspect.Parameter.empty]
+    bare = [
+        p.name for p in signature.parameters.values() if p.annotation is inspect.Parameter.empty
+    ]
     assert not bare, f"{name}: no annotation for {bare}"
     assert signature.return_annotation is not inspect.Signature.empty, f"{name}: no return type"

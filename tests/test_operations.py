@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import gradients
 import numpy as np
 import pytest
-import standin
-import tolerances
-from calls import as_function, call, edges_of, expected, host, is_real, label, listed, mapped, reals, samples_of
-from samples import ROWS, Row, Sample
 
+import gradients
+import standin
 import tapegrad as tg
+import tolerances
+from calls import (
+    as_function,
+    call,
+    edges_of,
+    expected,
+    host,
+    is_real,
+    label,
+    listed,
+    mapped,
+    reals,
+    samples_of,
+)
+from samples import ROWS, Row, Sample
 from tapegrad.device import is_array
 from tapegrad.tensor import Tensor, wrap
 
 ops = pytest.mark.parametrize("row", ROWS, ids=repr)
 DIFFERENTIABLE = [row for row in ROWS if row.differentiable]
 smooth = pytest.mark.parametrize("row", DIFFERENTIABLE, ids=repr)
-
 
 
 def check_values(row: Row, sample: Sample, device: str) -> None:
@@ -88,7 +99,9 @@ def test_low_precision_is_kept_by_value_and_gradient(row: Row, dtype: str, devic
 
 LAYOUTS = {
     "transposed": lambda a: np.ascontiguousarray(a.T).T,
-    "reversed": lambda a: a[(slice(None, None, -1),) * a.ndim].copy()[(slice(None, None, -1),) * a.ndim],
+    "reversed": lambda a: a[(slice(None, None, -1),) * a.ndim].copy()[
+        (slice(None, None, -1),) * a.ndim
+    ],
     "strided": lambda a: np.repeat(a[..., None], 2, -1)[..., 0],
 }
 
@@ -97,7 +110,9 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_memory_layout_changes_nothing(row: Row, layout: str) -> None:
     for sample in samples_of(row):
-        plain, odd = (run(row, sample, change) for change in (np.ascontiguousarray, LAYOUTS[layout]))
+        plain, odd = (
+            run(row, sample, change) for change in (np.ascontiguousarray, LAYOUTS[layout])
+        )
         for have, want in zip(odd, plain, strict=True):
             tolerances.assert_same(have, want, f"{row}{label(sample)}")
 
@@ -124,7 +139,9 @@ def run(row: Row, sample: Sample, change: object) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("row", [r for r in DIFFERENTIABLE if r.broadcast], ids=repr)
 def test_gradients_are_summed_back_over_broadcast_dimensions(row: Row, device: str) -> None:
-    wide = next(s for s in samples_of(row) if len(reals(s)) == 2 and reals(s)[0].shape == reals(s)[1].shape)
+    wide = next(
+        s for s in samples_of(row) if len(reals(s)) == 2 and reals(s)[0].shape == reals(s)[1].shape
+    )
     x, y = reals(wide)
     narrow = y[:1]
     full = np.broadcast_to(narrow, x.shape)
@@ -248,7 +265,9 @@ def test_bad_input_is_refused_by_a_clear_error(row: Row, i: int, device: str) ->
 def test_the_numpy_function_on_a_tensor_is_the_operation(row: Row, device: str) -> None:
     done = 0
     for sample in samples_of(row):
-        if sample.kwargs or row.name in ("sum", "mean", "all", "any", "argmax", "argmin") and len(sample.args) > 2:
+        if sample.kwargs or (
+            row.name in ("sum", "mean", "all", "any", "argmax", "argmin") and len(sample.args) > 2
+        ):
             continue
         inputs: list[Tensor] = []
 
@@ -271,7 +290,9 @@ def test_the_numpy_function_on_a_tensor_is_the_operation(row: Row, device: str) 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.broadcast], ids=repr)
 def test_operands_on_different_devices_are_refused(row: Row) -> None:
-    sample = next(s for s in samples_of(row) if all(isinstance(a, np.ndarray) and a.ndim for a in s.args))
+    sample = next(
+        s for s in samples_of(row) if all(isinstance(a, np.ndarray) and a.ndim for a in s.args)
+    )
     x, y = sample.args
     with pytest.raises(tg.errors.DeviceError, match="different devices"):
         row.function(tg.tensor(x), tg.tensor(y, device="standin"))
@@ -285,7 +306,7 @@ def test_operands_on_different_devices_are_refused(row: Row) -> None:
 def _record(rule: object) -> object:
     def operation(x: Tensor, y: Tensor) -> Tensor:
         out = x.array * y.array
-        return tg.tape.record(out, (rule, lambda g, x, y: g * x), (x, y), (x.array, y.array))
+        return tg.record.record(out, (rule, lambda g, x, y: g * x), (x, y), (x.array, y.array))
 
     return operation
 
@@ -333,11 +354,14 @@ def test_the_checker_catches_a_forgotten_broadcast_sum() -> None:
 
     def operation(x: Tensor, y: Tensor) -> Tensor:
         rules = (WRONG["zero"], take_one_row)
-        return tg.tape.record(x.array * y.array, rules, (x.detach(), y), (x.array, y.array))
+        return tg.record.record(x.array * y.array, rules, (x.detach(), y), (x.array, y.array))
 
     rng = np.random.default_rng(1)
     with pytest.raises(AssertionError, match="gradient of input 0"):
-        gradients.check(lambda y: operation(tg.tensor(rng.uniform(0.5, 2, (2, 3))) * 0 + 2, y), [np.ones((1, 3))])
+        gradients.check(
+            lambda y: operation(tg.tensor(rng.uniform(0.5, 2, (2, 3))) * 0 + 2, y),
+            [np.ones((1, 3))],
+        )
 
 
 def test_the_second_order_checker_catches_a_rule_that_leaves_the_tape() -> None:
@@ -348,7 +372,7 @@ def test_the_second_order_checker_catches_a_rule_that_leaves_the_tape() -> None:
     constant.op = "seeded"
 
     def cube(x: Tensor) -> Tensor:
-        return tg.tape.record1(x.array**3, constant, x, (x.array,))
+        return tg.record.record1(x.array**3, constant, x, (x.array,))
 
     values = [np.array([0.5, 1.5])]
     gradients.check(cube, values)

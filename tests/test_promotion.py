@@ -10,7 +10,19 @@ import pytest
 
 import tapegrad as tg
 
-NAMES = "bool uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()
+NAMES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 
 # Row and column in the order of NAMES; b bool, u1 uint8, i1..i8 ints, f2..f8 floats, c8 c16 complex.
 TABLE = """
@@ -62,7 +74,9 @@ half_complex = pytest.mark.filterwarnings("ignore:ComplexHalf support:UserWarnin
 
 
 def made(name: str, *shape: int) -> Any:
-    return tg.ones(*shape, dtype=getattr(tg, name)) if shape else tg.tensor(1, dtype=getattr(tg, name))
+    return (
+        tg.ones(*shape, dtype=getattr(tg, name)) if shape else tg.tensor(1, dtype=getattr(tg, name))
+    )
 
 
 @pairs
@@ -126,7 +140,9 @@ def test_promotion_equals_pytorchs(a: str, b: str) -> None:
     torch = pytest.importorskip("torch")
     for shapes in itertools.product([(2,), ()], repeat=2):
         x, y = (made(n, *s) for n, s in zip((a, b), shapes, strict=True))
-        tx, ty = (torch.ones(s, dtype=getattr(torch, n)) for n, s in zip((a, b), shapes, strict=True))
+        tx, ty = (
+            torch.ones(s, dtype=getattr(torch, n)) for n, s in zip((a, b), shapes, strict=True)
+        )
         assert torch_name((tx + ty).dtype) == (x + y).dtype
         assert torch_name(torch.result_type(tx, ty)) == tg.result_type(x, y)
 

@@ -125,7 +125,10 @@ def test_changing_a_saved_value_is_an_error_that_names_the_operation_and_the_lin
     h = x * 2
     y = h * h
     h.detach()[0] = 5.0  # the line named below
-    with pytest.raises(GraphError, match=r"mul saved .* changed in place later, by x\[i\] = v at .*test_tape.py:\d+"):
+    with pytest.raises(
+        GraphError,
+        match=r"mul saved .* changed in place later, by x\[i\] = v at .*test_tape.py:\d+",
+    ):
         y.sum().backward()
     assert x.grad is None
 
@@ -218,7 +221,9 @@ def test_a_million_chained_operations_run_backwards_and_are_freed():
         end = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert end - start < 1_000_000  # less than one byte an operation: the interpreter's own free lists
+    assert (
+        end - start < 1_000_000
+    )  # less than one byte an operation: the interpreter's own free lists
 
 
 def test_a_million_chained_operations_are_freed_without_a_backward():

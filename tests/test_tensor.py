@@ -59,7 +59,11 @@ def test_conversions():
     assert 3.0 in x and 7.0 not in x
     assert [row.tolist() for row in x] == [[1.0, 2.0], [3.0, 4.0]]
     assert np.asarray(x).dtype == np.float32
-    assert x.double().dtype == tg.float64 and x.long().dtype == tg.int64 and x.half().dtype == tg.float16
+    assert (
+        x.double().dtype == tg.float64
+        and x.long().dtype == tg.int64
+        and x.half().dtype == tg.float16
+    )
 
 
 def test_numpy_shares_the_memory_and_is_no_tensors_own_array():
@@ -159,7 +163,13 @@ def test_creation_follows_pytorchs_dtypes():
 def test_the_same_seed_gives_the_same_bits():
     def draw():
         tg.manual_seed(7)
-        return [tg.rand(3), tg.randn(3), tg.randint(0, 9, (3,)), tg.randperm(9), tg.empty(3).uniform_()]
+        return [
+            tg.rand(3),
+            tg.randn(3),
+            tg.randint(0, 9, (3,)),
+            tg.randperm(9),
+            tg.empty(3).uniform_(),
+        ]
 
     for a, b in zip(draw(), draw(), strict=True):
         assert tg.equal(a, b)
@@ -197,13 +207,25 @@ def backward_twice():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: tg.ones(2) + tg.ones(3), ShapeError, r"add: shapes \(2,\) and \(3,\) do not broadcast"),
-        (lambda: tg.ones(3, 4) @ tg.ones(5, 4), ShapeError, r"matmul: \(3, 4\) @ \(5, 4\) .*mean y\.T"),
+        (
+            lambda: tg.ones(2) + tg.ones(3),
+            ShapeError,
+            r"add: shapes \(2,\) and \(3,\) do not broadcast",
+        ),
+        (
+            lambda: tg.ones(3, 4) @ tg.ones(5, 4),
+            ShapeError,
+            r"matmul: \(3, 4\) @ \(5, 4\) .*mean y\.T",
+        ),
         (lambda: tg.ones(3, 4) @ tg.ones(5, 2), ShapeError, r"matmul: .* do not align \(4 != 5\)"),
         (lambda: tg.ones(2) @ tg.ones(2).double(), DtypeError, "matmul: operands have dtypes"),
         (lambda: tg.ones(2).backward(), GraphError, "does not require grad"),
         (lambda: tg.ones(2, requires_grad=True).backward(), GraphError, "only for a single value"),
-        (lambda: tg.ones(2, requires_grad=True).backward(tg.ones(3)), ShapeError, "gradient must have"),
+        (
+            lambda: tg.ones(2, requires_grad=True).backward(tg.ones(3)),
+            ShapeError,
+            "gradient must have",
+        ),
         (backward_twice, GraphError, "freed by an earlier backward"),
         (lambda: bool(tg.ones(2)), ArgumentError, r"neither true nor false"),
         (lambda: tg.ones(2).item(), ArgumentError, "exactly one element"),

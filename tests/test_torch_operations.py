@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
-import gradients
 import numpy as np
 import pytest
+
+import gradients
+import tapegrad as tg
 import tolerances
 from calls import edges_of, host, is_real, label, listed, mapped, samples_of
 from samples import ROWS, Row, Sample
-
-import tapegrad as tg
 
 torch = pytest.importorskip("torch")
 pytestmark = [
@@ -60,7 +60,9 @@ def both(row: Row, sample: Sample, dtype: str) -> tuple[list[Any], list[Any], li
         return mapped(sample.kwargs, make_one)
 
     with np.errstate(all="ignore"):
-        have = listed(row.function(*mapped(sample.args, make), **weights(lambda a: plain(make(a), ours))))
+        have = listed(
+            row.function(*mapped(sample.args, make), **weights(lambda a: plain(make(a), ours)))
+        )
     args = mapped(sample.args, make_torch)
     if row.name == "permute" and args[0].ndim == 0:
         args = (args[0], ())
@@ -132,7 +134,9 @@ def test_integer_inputs_have_pytorchs_dtype_and_value(row: Row, dtype: str) -> N
         args = mapped(sample.args, change)
         kwargs = mapped(sample.kwargs, change)
         try:
-            want = listed(counterpart(row)(*mapped(args, torch.tensor), **mapped(kwargs, torch.tensor)))
+            want = listed(
+                counterpart(row)(*mapped(args, torch.tensor), **mapped(kwargs, torch.tensor))
+            )
         except (RuntimeError, TypeError, NotImplementedError):
             continue
         with np.errstate(all="ignore"):

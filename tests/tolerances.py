@@ -35,9 +35,13 @@ def of(dtype: Any) -> Tolerance:
     return VALUE.get(np.dtype(dtype), EXACT)
 
 
-def assert_same(actual: Any, expected: Any, what: str = "", tolerance: Tolerance | None = None) -> None:
+def assert_same(
+    actual: Any, expected: Any, what: str = "", tolerance: Tolerance | None = None
+) -> None:
     """Compare values and shapes; NaN equals NaN."""
     actual, expected = np.asarray(actual), np.asarray(expected)
-    assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, expected {expected.shape}"
+    assert actual.shape == expected.shape, (
+        f"{what}: shape {actual.shape}, expected {expected.shape}"
+    )
     rtol, atol = tolerance or of(actual.dtype)
     np.testing.assert_allclose(actual, expected, rtol, atol, err_msg=what)

@@ -1,6 +1,6 @@
 """tapegrad: an eager, tape-based autograd framework for NumPy and CuPy arrays."""
 
-from . import autograd, cuda, errors, random, tape
+from . import autograd, cuda, errors, random, record, tape
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -60,7 +60,9 @@ from .dtypes import (
     uint32,
     uint64,
 )
+from .ops.arithmetic import add, div, floor_divide, mul, neg, pow, remainder, square, sub
 from .ops.cast import result_type
+from .ops.choose import clamp, maximum, minimum, where
 from .ops.compare import (
     allclose,
     bitwise_and,
@@ -82,31 +84,7 @@ from .ops.compare import (
     lt,
     ne,
 )
-from .ops.elementwise import (
-    abs,
-    add,
-    clamp,
-    cos,
-    div,
-    exp,
-    floor_divide,
-    log,
-    maximum,
-    minimum,
-    mul,
-    neg,
-    pow,
-    relu,
-    remainder,
-    sigmoid,
-    sign,
-    sin,
-    sqrt,
-    square,
-    sub,
-    tanh,
-    where,
-)
+from .ops.elementwise import abs, cos, exp, log, relu, sigmoid, sign, sin, sqrt, tanh
 from .ops.index import take_along_dim
 from .ops.linalg import matmul
 from .ops.nn import log_softmax, softmax
@@ -128,6 +106,7 @@ from .ops.shape import (
 )
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .tensor import Tensor
+
 from . import methods, protocols  # isort: skip  (they bind Tensor's methods)
 from . import nn, optim  # isort: skip
 
@@ -159,8 +138,8 @@ __all__ = [
     "chunk",
     "clamp",
     "clone",
-    "complex128",
     "complex64",
+    "complex128",
     "cos",
     "cuda",
     "detach",
@@ -193,10 +172,10 @@ __all__ = [
     "inference_mode",
     "initial_seed",
     "int",
+    "int8",
     "int16",
     "int32",
     "int64",
-    "int8",
     "is_grad_enabled",
     "isfinite",
     "isinf",
@@ -261,10 +240,10 @@ __all__ = [
     "tape",
     "tensor",
     "transpose",
+    "uint8",
     "uint16",
     "uint32",
     "uint64",
-    "uint8",
     "unsqueeze",
     "var",
     "where",

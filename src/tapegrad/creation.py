@@ -81,7 +81,9 @@ def _array(data: Any, dtype: DTypeLike, copy: bool) -> Any:
     try:
         host = np.array(data)
     except ValueError:
-        raise ShapeError("tensor: nested sequences must have equal lengths at every level") from None
+        raise ShapeError(
+            "tensor: nested sequences must have equal lengths at every level"
+        ) from None
     except (TypeError, OverflowError) as error:
         raise DtypeError(f"tensor: the data cannot be held by a tensor: {error}") from None
     if dtypes.category(host.dtype) is None:
@@ -277,7 +279,9 @@ def full(
     return _filled("full", "full", (size,), kind, device, requires_grad, value)
 
 
-def _like(name: str, input: Any, dtype: Any, device: Any, requires_grad: bool, *fill: Any) -> Tensor:
+def _like(
+    name: str, input: Any, dtype: Any, device: Any, requires_grad: bool, *fill: Any
+) -> Tensor:
     make = getattr(np, name)
     kind = None if dtype is None else dtypes.as_dtype(dtype)
     return finish(make(raw(input), *fill, dtype=kind), device, requires_grad)
@@ -425,7 +429,9 @@ def linspace(
     """
     if steps < 0:
         raise ArgumentError(f"linspace: steps must not be negative, got {steps}")
-    return finish(np.linspace(start, end, steps, dtype=dtypes.as_dtype(dtype)), device, requires_grad)
+    return finish(
+        np.linspace(start, end, steps, dtype=dtypes.as_dtype(dtype)), device, requires_grad
+    )
 
 
 def eye(

@@ -49,7 +49,9 @@ class device:
         name, _, number = name.partition(":")
         if number:
             if index is not None or not number.isdigit():
-                raise ArgumentError(f"device: {type!r} names no device; use 'cpu', 'cuda' or 'cuda:0'")
+                raise ArgumentError(
+                    f"device: {type!r} names no device; use 'cpu', 'cuda' or 'cuda:0'"
+                )
             index = int(number)
         if name not in _DEVICE_TYPES:
             known = ", ".join(repr(t) for t in sorted(_DEVICE_TYPES))
@@ -162,7 +164,9 @@ def backend_of(array: Any) -> Backend:
         return _register_cupy()
     if isinstance(array, ndarray):
         return _by_array[ndarray]
-    raise DtypeError(f"tensor: {kind.__module__}.{kind.__qualname__} is not an array type known here")
+    raise DtypeError(
+        f"tensor: {kind.__module__}.{kind.__qualname__} is not an array type known here"
+    )
 
 
 def backend_for(where: Any) -> Backend:

@@ -9,7 +9,7 @@ References:
 from __future__ import annotations
 
 import builtins  # the public names below hide bool, int and float in this file
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def complex_of(dtype: DType) -> DType:
     return complex128 if dtype == float64 else complex64
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote_types(type1: DTypeLike, type2: DTypeLike) -> DType:
     """Return the smallest dtype that holds both, with PyTorch's rule that integers never widen floats.
 
@@ -178,4 +178,3 @@ def can_cast(from_: DTypeLike, to: DTypeLike) -> builtins.bool:
     """
     have, want = category(as_dtype(from_)), category(as_dtype(to))
     return builtins.bool(have <= want)
-

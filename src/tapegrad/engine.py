@@ -6,7 +6,6 @@ whole part of the tape that will be replayed has been checked.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -15,15 +14,15 @@ import numpy as np
 
 from . import stamps
 from ._typing import Rule
-from .device import as_array, backend_of, is_array
+from .device import is_array
 from .errors import DtypeError, GraphError, ShapeError
-from .tape import Leaf, Node, Output, recording_mode
-from .tensor import Tensor, raw, wrap
+from .gradients import exclusive
+from .tape import Node, Output, recording_mode
+from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
 RETAIN = -1  # key of the hook that fills `grad` of a non-leaf: it runs after all others
 _seq = attrgetter("seq")
-_deposit_lock = threading.Lock()
 
 
 def replay(
@@ -108,7 +107,11 @@ def replay(
                     with np.errstate(invalid="ignore"):
                         pulled = node.pull(g, saved)
                 for parent, h in zip(node.parents, pulled, strict=True):
-                    if h is not None and parent is not None and (needed is None or parent in needed):
+                    if (
+                        h is not None
+                        and parent is not None
+                        and (needed is None or parent in needed)
+                    ):
                         _accumulate(pending, owned, parent, h)
             if saved and not retain_graph:
                 node.saved = None
@@ -228,9 +231,7 @@ def unbroadcast(g: Any, node: Node) -> Any:
     """Sum a gradient back to the shape of a value that was broadcast."""
     shape = node.shape
     extra = g.ndim - len(shape)
-    if extra < 0 or any(
-        n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)
-    ):
+    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)):
         raise ShapeError(
             f"backward: a gradient of shape {g.shape} does not fit the value of shape {shape} "
             f"(operation {node.op}): its rule must return the value's shape or one it broadcasts to"
@@ -277,62 +278,3 @@ def _call_hooks(node: Node, g: Any) -> Any:
             )
         g = answer if recorded else answer.array
     return g
-
-
-def exclusive(g: Any) -> Any:
-    """An array that shares its memory with no other: itself, or a copy of a view."""
-    g = as_array(g)
-    return g if g.base is None else g.copy()
-
-
-def deposit(found: dict[Node, Any], given: Iterable[Any] = ()) -> None:
-    """Add the gradients of the leaves to their tensors' `grad`.
-
-    Args:
-        found: gradient by leaf node.
-        given: arrays that belong to the caller and must not become anybody's `grad`.
-    """
-    taken = {id(raw(array)) for array in given}
-    with _deposit_lock:  # several threads may reach the same parameters
-        for node, g in found.items():
-            tensor = node.tensor() if isinstance(node, Leaf) else None
-            if tensor is None:
-                continue
-            fresh = g.__class__ is ndarray and g.base is None and id(g) not in taken
-            if fresh and tensor.grad is None:  # the usual case: 1.5 us less per parameter
-                taken.add(id(g))
-                tensor._grad = wrap(g)
-            else:
-                _deposit_one(tensor, g, taken)
-
-
-def _deposit_one(tensor: Tensor, g: Any, taken: set[int]) -> None:
-    have = tensor.grad
-    if have is None:
-        tensor._grad = own(g, taken)
-    elif isinstance(g, Tensor) or have.node is not None:
-        tensor._grad = have + g
-    else:
-        np.add(have.array, g, out=have.array)
-        stamps.stamp(have.array, "backward")
-
-
-def own(g: Any, taken: set[int]) -> Tensor:
-    """A gradient as a tensor whose array is nobody else's; `taken` notes those handed out."""
-    if isinstance(g, Tensor):
-        copied: Tensor = g.clone() if id(g.array) in taken or g.array.base is not None else g
-        taken.add(id(copied.array))
-        return copied
-    g = exclusive(g)
-    if id(g) in taken:
-        g = g.copy()
-    taken.add(id(g))
-    return wrap(g)
-
-
-def ones_for(tensor: Tensor) -> Any:
-    """The gradient of a scalar with respect to itself."""
-    array = tensor.array
-    if array.__class__ is ndarray:
-        return np.ones(array.shape, array.dtype)
-    return np.ones_like(array)

@@ -16,9 +16,10 @@ import numpy as np
 from . import creation, dtypes, stamps
 from .autograd.backward import backward as run_backward
 from .device import device, owner
-from .engine import RETAIN, own
+from .engine import RETAIN
 from .errors import ArgumentError, DeviceError, DtypeError, GraphError
-from .ops import compare, elementwise, index, linalg, nn, reduce, shape
+from .gradients import own
+from .ops import arithmetic, choose, compare, elementwise, index, linalg, nn, reduce, shape
 from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace
 from .tape import Leaf
@@ -121,7 +122,9 @@ def _dlpack_device(self: Tensor) -> Any:
 # -- dtype and device --------------------------------------------------------------------------------
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
+def to(
+    self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False
+) -> Tensor:
     """Convert to a dtype, a device, both, or those of another tensor.
 
     Args:
@@ -453,7 +456,9 @@ def view(self: Tensor, *shape_: Any) -> Tensor:
     """
     out = shape.reshape(self, *shape_)
     if owner(out.array) is not owner(self.array):
-        raise ArgumentError(f"view: shape {self.shape} cannot be seen as {out.shape} without a copy")
+        raise ArgumentError(
+            f"view: shape {self.shape} cannot be seen as {out.shape} without a copy"
+        )
     return out
 
 
@@ -497,8 +502,9 @@ def _reflected(operation: Any) -> Any:
 
 def _bind() -> None:
     both = {
-        elementwise: "exp log sqrt sin cos tanh sigmoid relu abs sign square neg add sub mul div pow "
-        "floor_divide remainder maximum minimum clamp",
+        elementwise: "exp log sqrt sin cos tanh sigmoid relu abs sign",
+        arithmetic: "square neg add sub mul div pow floor_divide remainder",
+        choose: "maximum minimum clamp",
         compare: "eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and "
         "bitwise_or bitwise_xor bitwise_not isnan isinf isfinite equal allclose",
         reduce: "sum mean var max min argmax argmin all any",
@@ -519,7 +525,7 @@ def _bind() -> None:
     )  # fmt: skip
     for method in here:
         setattr(Tensor, method.__name__, method)
-    for name in "double float half long int short bool".split():
+    for name in ["double", "float", "half", "long", "int", "short", "bool"]:
         setattr(Tensor, name, _to_dtype(name))
     for name, getter in {
         "is_leaf": is_leaf, "grad_fn": grad_fn, "retains_grad": retains_grad, "T": _transposed,
@@ -540,19 +546,24 @@ def _bind() -> None:
         setattr(Tensor, alias, getattr(Tensor, name))
     # straight to the recorder, past the documented function: 0.06 us
     for name in ("add", "sub", "mul", "pow"):
-        setattr(Tensor, f"__{name}__", getattr(elementwise, f"_{name}"))
-    setattr(Tensor, "__mod__", elementwise._remainder)  # noqa: B010
+        setattr(Tensor, f"__{name}__", getattr(arithmetic, f"_{name}"))
+    setattr(Tensor, "__mod__", arithmetic._remainder)  # noqa: B010
     for name in ("add", "mul"):  # they commute to the bit
-        setattr(Tensor, f"__r{name}__", getattr(elementwise, f"_{name}"))
-    for name in "sub truediv pow floordiv mod matmul".split():
+        setattr(Tensor, f"__r{name}__", getattr(arithmetic, f"_{name}"))
+    for name in ["sub", "truediv", "pow", "floordiv", "mod", "matmul"]:
         setattr(Tensor, f"__r{name}__", _reflected(getattr(Tensor, f"__{name}__")))
-    names = "exp log sqrt sin cos tanh sigmoid relu abs sign square neg add sub mul div pow clamp"
-    for name in f"{names} floor_divide remainder".split():
-        setattr(Tensor, f"{name}_", inplace(getattr(elementwise, name)))
+    changes = {
+        elementwise: "exp log sqrt sin cos tanh sigmoid relu abs sign",
+        arithmetic: "square neg add sub mul div pow floor_divide remainder",
+        choose: "clamp",
+    }
+    for module, names in changes.items():
+        for name in names.split():
+            setattr(Tensor, f"{name}_", inplace(getattr(module, name)))
     for name, ufunc in {
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
     }.items():  # fmt: skip
-        operation = getattr(elementwise, "div" if name == "truediv" else name)
+        operation = getattr(arithmetic, "div" if name == "truediv" else name)
         change = getattr(Tensor, f"{operation.__name__}_")
         setattr(Tensor, f"__i{name}__", _augmented(operation, change, ufunc))
     setattr(Tensor, "__ipow__", getattr(Tensor, "pow_"))  # noqa: B009, B010

@@ -6,23 +6,24 @@ The same protocols let the rules be written in NumPy's words: handed a tensor, t
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 
 from .device import backend_of
 from .errors import DtypeError
-from .ops import compare, elementwise, index, linalg, reduce, shape
+from .ops import arithmetic, choose, compare, elementwise, index, linalg, reduce, shape
 from .tensor import Tensor, raw, wrap
 
 _UFUNCS: dict[Any, Any] = {
-    np.add: elementwise.add, np.subtract: elementwise.sub, np.multiply: elementwise.mul,
-    np.true_divide: elementwise.div, np.floor_divide: elementwise.floor_divide,
-    np.remainder: elementwise.remainder, np.power: elementwise.pow, np.negative: elementwise.neg,
-    np.square: elementwise.square, np.exp: elementwise.exp, np.log: elementwise.log,
+    np.add: arithmetic.add, np.subtract: arithmetic.sub, np.multiply: arithmetic.mul,
+    np.true_divide: arithmetic.div, np.floor_divide: arithmetic.floor_divide,
+    np.remainder: arithmetic.remainder, np.power: arithmetic.pow, np.negative: arithmetic.neg,
+    np.square: arithmetic.square, np.exp: elementwise.exp, np.log: elementwise.log,
     np.sqrt: elementwise.sqrt, np.sin: elementwise.sin, np.cos: elementwise.cos,
     np.tanh: elementwise.tanh, np.absolute: elementwise.abs, np.sign: elementwise.sign,
-    np.maximum: elementwise.maximum, np.minimum: elementwise.minimum, np.matmul: linalg.matmul,
+    np.maximum: choose.maximum, np.minimum: choose.minimum, np.matmul: linalg.matmul,
     np.equal: compare.eq, np.not_equal: compare.ne, np.less: compare.lt, np.less_equal: compare.le,
     np.greater: compare.gt, np.greater_equal: compare.ge, np.logical_and: compare.logical_and,
     np.logical_or: compare.logical_or, np.logical_xor: compare.logical_xor,
@@ -39,7 +40,11 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
         if operation is not None and not {k for k in kwargs if k != "dtype"}:
             out = operation(*inputs)
             return out if kwargs.get("dtype") is None else out.to(kwargs["dtype"])
-    elif method == "reduce" and ufunc in _REDUCE and not kwargs.keys() - {"axis", "keepdims", "dtype"}:
+    elif (
+        method == "reduce"
+        and ufunc in _REDUCE
+        and not kwargs.keys() - {"axis", "keepdims", "dtype"}
+    ):
         axis = kwargs.get("axis", inputs[1] if len(inputs) > 1 else 0)
         out = _REDUCE[ufunc](inputs[0], axis, kwargs.get("keepdims", False))
         return out if kwargs.get("dtype") is None else out.to(kwargs["dtype"])
@@ -94,18 +99,27 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 
 @_implements(np.sum)
-def _sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def _sum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
+) -> Any:
     return reduce.sum(a, axis, keepdims, dtype=dtype)
 
 
 @_implements(np.mean)
-def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def _mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
+) -> Any:
     return reduce.mean(a, axis, keepdims, dtype=dtype)
 
 
 @_implements(np.var)
 def _var(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: int = 0,
+    keepdims: bool = False,
 ) -> Any:
     return reduce.var(a, axis, correction=ddof, keepdim=keepdims)
 
@@ -142,12 +156,12 @@ def _any(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> A
 
 @_implements(np.where)
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    return elementwise.where(condition, x, y)
+    return choose.where(condition, x, y)
 
 
 @_implements(np.clip)
 def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    return elementwise.clamp(a, a_min, a_max)
+    return choose.clamp(a, a_min, a_max)
 
 
 @_implements(np.reshape)
@@ -201,17 +215,19 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     if isinstance(indices_or_sections, int):
         return list(shape.split(ary, n // indices_or_sections, axis))
     ends = [0, *indices_or_sections, n]
-    return list(shape.split(ary, [b - a for a, b in zip(ends, ends[1:], strict=False)], axis))
+    return list(shape.split(ary, [b - a for a, b in pairwise(ends)], axis))
 
 
 @_implements(np.take_along_axis)
 def _take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
-    return index.take_along_dim(arr, indices if isinstance(indices, Tensor) else wrap(indices[...]), axis)
+    return index.take_along_dim(
+        arr, indices if isinstance(indices, Tensor) else wrap(indices[...]), axis
+    )
 
 
 @_implements(np.dot)
 def _dot(a: Any, b: Any) -> Any:
-    return linalg.matmul(a, b) if a.ndim and b.ndim else elementwise.mul(a, b)
+    return linalg.matmul(a, b) if a.ndim and b.ndim else arithmetic.mul(a, b)
 
 
 @_implements(np.copy)
@@ -220,7 +236,9 @@ def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 
 @_implements(np.allclose)
-def _allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def _allclose(
+    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
     return np.allclose(_plain(a), _plain(b), rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 

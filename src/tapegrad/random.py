@@ -117,17 +117,36 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Seed the default generator from the operating system; returns the seed."""
+    """Seed the default generator from the operating system; returns the seed.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.seed() == tg.initial_seed()
+        True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed of the default generator."""
+    """Return the seed of the default generator.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> _ = tg.manual_seed(3)
+        >>> tg.initial_seed()
+        3
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """The state of the default generator, a uint64 tensor."""
+    """Return the state of the default generator, a uint64 tensor of six numbers.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.get_rng_state().shape
+        (6,)
+    """
     return default_generator.get_state()
 
 
@@ -136,5 +155,13 @@ def set_rng_state(new_state: Tensor) -> None:
 
     Args:
         new_state: uint64 tensor of six numbers.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> state = tg.get_rng_state()
+        >>> first = tg.rand(2)
+        >>> tg.set_rng_state(state)
+        >>> tg.equal(tg.rand(2), first)
+        True
     """
     default_generator.set_state(new_state)

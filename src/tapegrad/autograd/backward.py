@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..device import is_array
-from ..engine import deposit, ones_for, own, replay
+from ..engine import replay
 from ..errors import ArgumentError, DeviceError, DtypeError, GraphError, ShapeError
+from ..gradients import deposit, ones_for, own
 from ..tape import Leaf, Node
 from ..tensor import Tensor, wrap
 
@@ -26,7 +27,9 @@ def _roots(
     op: str, tensors: tuple[Tensor, ...], gradients: tuple[Any, ...], create_graph: bool
 ) -> list[tuple[Node, Any]]:
     if len(gradients) != len(tensors):
-        raise ArgumentError(f"{op}: {len(tensors)} tensors but {len(gradients)} gradients were given")
+        raise ArgumentError(
+            f"{op}: {len(tensors)} tensors but {len(gradients)} gradients were given"
+        )
     roots = []
     for i, (tensor, gradient) in enumerate(zip(tensors, gradients, strict=True)):
         which = f"tensors[{i}]" if len(tensors) > 1 else "the tensor"

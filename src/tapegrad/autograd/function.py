@@ -10,8 +10,8 @@ import numpy as np
 
 from ..device import as_array
 from ..errors import ArgumentError, GraphError
-from ..tape import Joint, output_node, recording, recording_mode
 from ..stamps import stamp, tick
+from ..tape import Joint, output_node, recording, recording_mode
 from ..tensor import Tensor, wrap
 
 
@@ -202,7 +202,9 @@ class _Rule:
                 np.zeros_like(raw_some, shape=shape, dtype=dtype) if h is None else h
                 for h, (shape, dtype) in zip(grads, shapes.like, strict=True)
             ]
-        tensors = [h if h is None or isinstance(h, Tensor) else wrap(as_array(h)[...]) for h in grads]
+        tensors = [
+            h if h is None or isinstance(h, Tensor) else wrap(as_array(h)[...]) for h in grads
+        ]
         ctx._saved = tuple(v if v is None or isinstance(v, Tensor) else wrap(v[...]) for v in kept)
         try:
             answer = self.function.backward(ctx, *tensors)
@@ -257,5 +259,3 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         return backward(ctx, *grads)
 
     return once
-
-

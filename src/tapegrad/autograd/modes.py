@@ -68,7 +68,6 @@ class no_grad(_Mode):
     _value = False
 
 
-
 class enable_grad(_Mode):
     """Record inside, also within `no_grad`.
 
@@ -82,7 +81,6 @@ class enable_grad(_Mode):
     """
 
     _value = True
-
 
 
 class set_grad_enabled(_Mode):

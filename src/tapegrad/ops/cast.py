@@ -10,7 +10,7 @@ from .. import dtypes
 from .._typing import DType
 from ..device import backend_of, is_array, move
 from ..errors import ArgumentError, DeviceError, DtypeError, ShapeError
-from ..tape import record1
+from ..record import record1
 from ..tensor import Tensor, raw, wrap
 
 NUMBERS = (bool, int, float, complex)
@@ -162,7 +162,9 @@ def refused(op: str, error: Exception, *operands: Any) -> Exception:
                 f"{op}: shapes {' and '.join(map(str, shapes))} do not broadcast: dimension -{i} is "
                 f"{sizes[0]} and {sizes[1]}; they must be equal, or one of them 1"
             )
-    kinds = " and ".join(str(o.dtype) if isinstance(o, Tensor) else type(o).__name__ for o in operands)
+    kinds = " and ".join(
+        str(o.dtype) if isinstance(o, Tensor) else type(o).__name__ for o in operands
+    )
     if isinstance(error, TypeError):
         return DtypeError(f"{op}: not defined for {kinds} ({error})")
     return ArgumentError(f"{op}: {error} (operands: {kinds})")

@@ -9,7 +9,7 @@ import numpy as np
 from .. import kernels, stamps
 from ..device import backend_of, is_array
 from ..errors import DeviceError, DimensionError, DtypeError, ShapeError
-from ..tape import join_family, record1
+from ..record import join_family, record1
 from ..tensor import Tensor, raw
 from .cast import as_operand, cast, different_devices, transfer
 from .inplace import check_writable, rebind
@@ -38,11 +38,17 @@ def _part(part: Any, array: Any) -> Any:
             f"got {type(part).__name__}"
         )
     if part.dtype.kind not in "iub":
-        raise DtypeError(f"index: tensors used as indices must be integer or bool, got {part.dtype}")
+        raise DtypeError(
+            f"index: tensors used as indices must be integer or bool, got {part.dtype}"
+        )
     if type(part) is not type(array):
-        if isinstance(part, np.ndarray):  # a host index into a device array is copied there, as in PyTorch
+        if isinstance(
+            part, np.ndarray
+        ):  # a host index into a device array is copied there, as in PyTorch
             return np.asarray(part) if isinstance(array, np.ndarray) else _to_device(part, array)
-        raise DeviceError("index: the index is on another device than the tensor; move it with .to()")
+        raise DeviceError(
+            "index: the index is on another device than the tensor; move it with .to()"
+        )
     if not part.ndim and part.dtype.kind != "b" and isinstance(part, np.ndarray):
         return int(part)
     return part

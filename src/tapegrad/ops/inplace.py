@@ -15,14 +15,17 @@ import numpy as np
 from .. import dtypes, stamps
 from ..device import owner
 from ..errors import ArgumentError, DtypeError, GraphError, ShapeError
-from ..tape import Leaf, record1, record2, recording
+from ..record import record1, record2
+from ..tape import Leaf, recording
 from ..tensor import Tensor
 
 
 def check_writable(op: str, input: Tensor, value: Any, instead: str) -> bool:
     """Refuse an in-place change that cannot be right; say whether it must be recorded."""
     if not getattr(input.array.flags, "writeable", True):  # CuPy knows no read-only arrays
-        raise ArgumentError(f"{op}: the memory is read-only (expanded, or given so); clone() it first")
+        raise ArgumentError(
+            f"{op}: the memory is read-only (expanded, or given so); clone() it first"
+        )
     if not recording():
         return False
     recorded = input.node is not None or (isinstance(value, Tensor) and value.node is not None)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._typing import TensorLike
 from ..errors import DtypeError, ShapeError
-from ..tape import CROSS, record2, record3
+from ..record import CROSS, record2, record3
 from ..tensor import Tensor
 from .cast import as_operand, different_devices
 from .shape import reshape
@@ -82,7 +82,9 @@ def _matmul_error(x: Any, y: Any) -> ShapeError:
         return ShapeError(f"matmul: {x} @ {y}: the leading dimensions do not broadcast")
     hint = ""
     if len(x) == len(y) == 2:
-        hint = {x[1] == y[1]: "; did you mean y.T?", x[0] == y[0]: "; did you mean x.T?"}.get(True, "")
+        hint = {x[1] == y[1]: "; did you mean y.T?", x[0] == y[0]: "; did you mean x.T?"}.get(
+            True, ""
+        )
     return ShapeError(f"matmul: {x} @ {y} do not align ({x[-1]} != {inner}){hint}")
 
 

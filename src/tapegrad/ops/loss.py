@@ -9,7 +9,7 @@ import numpy as np
 from .. import dtypes, kernels
 from ..device import backend_of
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
-from ..tape import record1, record2
+from ..record import record1, record2
 from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, cast, different_devices, promoted
 from .index import take_along_dim
@@ -112,13 +112,12 @@ def cross_entropy(
     if x.__class__ is not t.__class__:
         raise different_devices("cross_entropy", input, target)
     plain = weight is None and not label_smoothing and reduction != "none" and ignore_index < 0
-    if plain and x.__class__ is np.ndarray and x.ndim == 2 and x.dtype.kind == "f":
-        if t.dtype is dtypes.int64 and t.shape == x.shape[:1] and t.size and x.shape[1]:
-            # seen as unsigned, a negative class is larger than any: one comparison for both ends
-            if np.maximum.reduce(t.view(dtypes.uint64)) < x.shape[1]:
-                return _cross_entropy_plain(input, target, reduction)
+    if plain and _usual(x, t):
+        return _cross_entropy_plain(input, target, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise ArgumentError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
+        raise ArgumentError(
+            f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}"
+        )
     if x.dtype.kind != "f":
         raise DtypeError(f"cross_entropy: input must be floating logits, got {x.dtype}")
     if not x.ndim:
@@ -141,6 +140,16 @@ def cross_entropy(
     elif reduction == "mean":
         smooth = smooth.sum() / w.sum()
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+
+
+def _usual(x: Any, t: Any) -> bool:
+    """Whether logits (N, C) and classes (N,) on the host fit, with every class in range."""
+    if x.__class__ is not np.ndarray or x.ndim != 2 or x.dtype.kind != "f":
+        return False
+    if t.dtype is not dtypes.int64 or t.shape != x.shape[:1] or not x.size:
+        return False
+    # seen as unsigned, a negative class is larger than any: one comparison for both ends
+    return bool(np.maximum.reduce(t.view(dtypes.uint64)) < x.shape[1])
 
 
 def _cross_entropy_plain(input: Tensor, target: Tensor, reduction: str) -> Tensor:
@@ -269,7 +278,9 @@ def nll_loss(
     return total if reduction == "sum" else total / w.sum()
 
 
-def _row_weights(target: Tensor, weight: Tensor | None, ignore: int, like: Tensor, dim: int) -> Tensor:
+def _row_weights(
+    target: Tensor, weight: Tensor | None, ignore: int, like: Tensor, dim: int
+) -> Tensor:
     t = target.array
     counted = t != ignore
     if weight is None:
@@ -289,6 +300,3 @@ def _class_error(op: str, target: Any, classes: int) -> DimensionError:
     host = backend_of(target).to_host(target)
     worst = host.flat[int(np.argmax((host < 0) | (host >= classes)))]
     return DimensionError(f"{op}: target has the class {worst}, expected 0 to {classes - 1}")
-
-
-

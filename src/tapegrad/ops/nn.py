@@ -7,7 +7,7 @@ import numpy as np
 from .. import kernels
 from .._typing import DTypeLike
 from ..dtypes import as_dtype
-from ..tape import OUT, record
+from ..record import OUT, record
 from ..tensor import Tensor
 from .cast import cast, floating
 from .shape import normal_dim

@@ -12,12 +12,11 @@ from .. import dtypes, kernels
 from .._typing import Dim, DTypeLike
 from ..device import as_array
 from ..errors import ArgumentError, DtypeError, ShapeError
-from ..tape import OUT, record, record1
+from ..record import OUT, record, record1
 from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, cast
-from .elementwise import maximum, minimum
+from .choose import maximum, minimum
 from .shape import normal_dim, normal_dims
-
 
 _add: Any = np.add  # NumPy's stubs know keepdims as a literal only
 
@@ -99,7 +98,9 @@ def mean(
         input = cast(input, dtypes.as_dtype(dtype))
     x = input.array
     if x.dtype.kind in "biu":
-        raise DtypeError(f"mean: input must be floating, got {x.dtype}; pass dtype=tapegrad.float32")
+        raise DtypeError(
+            f"mean: input must be floating, got {x.dtype}; pass dtype=tapegrad.float32"
+        )
     if x.dtype == dtypes.float16:  # the sum of many would overflow
         return cast(mean(cast(input, dtypes.float32), dim, keepdim), dtypes.float16)
     dims = normal_dims("mean", dim, x.ndim)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import kernels
 from .._typing import Shape
 from ..errors import ArgumentError, DimensionError, ShapeError
-from ..tape import join_family, record, record1, record_view
+from ..record import join_family, record, record1, record_view
 from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, different_devices
 
@@ -102,7 +102,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if start > end:
         raise ArgumentError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     joined = int(np.prod(shape[start : end + 1], dtype=np.int64))
-    return reshape(input, shape[:start] + (joined,) + shape[end + 1 :])
+    return reshape(input, (*shape[:start], joined, *shape[end + 1 :]))
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -223,9 +223,7 @@ def expand(input: Tensor, *sizes_: Any) -> Tensor:
     input = as_operand(input, "expand")
     have, want = input.shape, sizes("expand", sizes_)
     extra = len(want) - len(have)
-    new = tuple(
-        have[i - extra] if n == -1 and i >= extra else n for i, n in enumerate(want)
-    )
+    new = tuple(have[i - extra] if n == -1 and i >= extra else n for i, n in enumerate(want))
     if extra < 0 or min(new, default=0) < 0:
         raise ShapeError(f"expand: {have} cannot become {want}: sizes are missing")
     try:
@@ -436,12 +434,30 @@ def _clone_vjp(g):
 
 
 def contiguous(input: Tensor) -> Tensor:
-    """The tensor itself if its elements lie in row order, else a copy that does."""
+    """The tensor itself if its elements lie in row order, else a copy that does.
+
+    Args:
+        input: tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.zeros(2, 3).T.contiguous().is_contiguous()
+        True
+    """
     if input.array.flags.c_contiguous:
         return input
     return clone(input)
 
 
 def detach(input: Tensor) -> Tensor:
-    """The same memory, cut from the tape: a constant for every gradient."""
+    """The same memory, cut from the tape: a constant for every gradient.
+
+    Args:
+        input: tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.detach(tg.ones(2, requires_grad=True)).requires_grad
+        False
+    """
     return wrap(input.array[...])

@@ -78,6 +78,15 @@ class Optimizer:
         ArgumentError: for no parameters, one given twice, or hyper-parameters without meaning.
         DtypeError: for what is no tensor.
         GraphError: for a tensor that was computed and is no leaf.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> w = tg.nn.Parameter(tg.ones(2))
+        >>> optimizer = tg.optim.SGD([w], lr=0.5)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> w.detach()
+        tensor([0., 0.])
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:

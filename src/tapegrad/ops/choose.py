@@ -1,0 +1,180 @@
+"""Choosing between values: maximum, minimum, clamp, where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._typing import TensorLike
+from ..errors import ArgumentError, DtypeError
+from ..record import ALL, record, record2
+from ..tensor import Tensor, raw, wrap
+from .arithmetic import binary
+from .cast import as_operand, cast, promoted, refused
+
+ndarray = np.ndarray
+
+
+def maximum(input: TensorLike, other: TensorLike) -> Tensor:
+    """The larger of two values; NaN where either is NaN.
+
+    Value: `max(input, other)`. Adjoint: `g` to the larger one, half of it to each at a tie.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.maximum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
+        tensor([3., 5.])
+    """
+    return _maximum(input, other)
+
+
+def _maximum_vjp_input(g, x, y):
+    return np.where(x < y, 0, np.where(x == y, g / 2, g))
+
+
+def _maximum_vjp_other(g, x, y):
+    return np.where(x > y, 0, np.where(x == y, g / 2, g))
+
+
+_maximum = binary(np.maximum, (_maximum_vjp_input, _maximum_vjp_other), ALL)
+
+
+def minimum(input: TensorLike, other: TensorLike) -> Tensor:
+    """The smaller of two values; NaN where either is NaN.
+
+    Value: `min(input, other)`. Adjoint: `g` to the smaller one, half of it to each at a tie.
+
+    Args:
+        input, other: tensors or numbers, shapes that broadcast.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.minimum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
+        tensor([1., 2.])
+    """
+    return _minimum(input, other)
+
+
+def _minimum_vjp_input(g, x, y):
+    return np.where(x > y, 0, np.where(x == y, g / 2, g))
+
+
+def _minimum_vjp_other(g, x, y):
+    return np.where(x < y, 0, np.where(x == y, g / 2, g))
+
+
+_minimum = binary(np.minimum, (_minimum_vjp_input, _minimum_vjp_other), ALL)
+
+
+def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
+    """Limit to a range.
+
+    Value: `min(max(input, min), max)`. Adjoint: `g` where `min <= input <= max`, both ends included,
+    else 0; a tensor given as a bound gets `g` where it was chosen.
+
+    Args:
+        input: tensor of any shape.
+        min, max: numbers or tensors that broadcast; None for no bound. NaN stays NaN.
+
+    Raises:
+        ArgumentError: if both bounds are None.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.clamp(tg.tensor([-2.0, 0.5, 2.0]), -1, 1)
+        tensor([-1.0000,  0.5000,  1.0000])
+    """
+    if min is None and max is None:
+        raise ArgumentError("clamp: at least one of min and max must be given")
+    bounds = [bound for bound in (min, max) if bound is not None]
+    input, *bounds = promoted("clamp", (input, *bounds))
+    low = bounds[0] if min is not None else None
+    high = bounds[-1] if max is not None else None
+    x, lo, hi = raw(input), raw(low), raw(high)
+    try:
+        out = x if lo is None else np.maximum(x, lo)
+        out = out if hi is None else np.minimum(out, hi)
+    except (ValueError, TypeError) as error:
+        raise refused("clamp", error, input, *bounds) from None
+    return record(
+        out, (_clamp_vjp_input, _clamp_vjp_min, _clamp_vjp_max), (input, low, high), (x, lo, hi)
+    )
+
+
+def _clamp_vjp_input(g, x, lo, hi):
+    if lo is not None:
+        g = np.where(x >= lo, g, 0)
+    return g if hi is None else np.where(x <= hi, g, 0)
+
+
+def _clamp_vjp_min(g, x, lo, hi):
+    g = np.where(x < lo, g, 0)
+    return g if hi is None else np.where(lo < hi, g, 0)
+
+
+def _clamp_vjp_max(g, x, lo, hi):
+    below = x > hi if lo is None else (x > hi) | (lo > hi)
+    return np.where(below, g, 0)
+
+
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """Choose elementwise: `input` where the condition is true, `other` elsewhere.
+
+    Adjoint: `g` to the chosen one, exactly zero to the other. That zero stays zero on its way through
+    elementwise operations whose derivative is infinite there (`log`, `sqrt`, `div`, `pow`, `exp`,
+    `relu`), where 0 * inf would make it NaN. It goes no further: after a sum or a matrix product
+    that mixes the element with others, an infinite derivative is an infinite derivative.
+
+    Args:
+        condition: bool tensor. Alone, its true positions are returned, one index tensor a dimension.
+        input, other: tensors or numbers; all three shapes broadcast.
+
+    Raises:
+        DtypeError: if the condition is not bool.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> x = tg.tensor([-1.0, 0.0, 4.0], requires_grad=True)
+        >>> tg.where(x > 0, tg.sqrt(tg.clamp(x, min=0)), 0.0).sum().backward()
+        >>> x.grad
+        tensor([0.0000, 0.0000, 0.2500])
+    """
+    condition = as_operand(condition, "where", "condition")
+    c = condition.array
+    if input is None and other is None:
+        return tuple(wrap(index) for index in np.nonzero(c))
+    if c.dtype.kind != "b":
+        raise DtypeError(f"where: condition must be a bool tensor, got {c.dtype}; use e.g. x != 0")
+    if not isinstance(raw(input), (ndarray, type(c))) and not isinstance(
+        raw(other), (ndarray, type(c))
+    ):
+        wanted = np.result_type(np.asarray(input), np.asarray(other))
+        input = cast(
+            wrap(np.full_like(c, raw(input), dtype=wanted, shape=())), _number_dtype(wanted)
+        )
+    input, other = promoted("where", (input, other))
+    x, y = raw(input), raw(other)
+    try:
+        out = np.where(c, x, y)
+    except (ValueError, TypeError) as error:
+        raise refused("where", error, condition, input, other) from None
+    return record2(out, (_where_vjp_input, _where_vjp_other), input, other, (c,))
+
+
+def _number_dtype(dtype: Any) -> Any:
+    from ..dtypes import complex_of, get_default_dtype
+
+    default = get_default_dtype()
+    return {"f": default, "c": complex_of(default)}.get(dtype.kind, dtype)
+
+
+def _where_vjp_input(g, c):
+    return np.where(c, g, 0)
+
+
+def _where_vjp_other(g, c):
+    return np.where(c, 0, g)
