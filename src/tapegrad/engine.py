@@ -49,8 +49,8 @@ def replay(
     if targets is not None:
         wanted = set(targets)
         needed = _leading_to(wanted, order)
-        order = [node for node in order if node in needed]
-    _check(order, wanted)
+        order = [node for node in order if node in needed and not _ends_at(node, needed)]
+    _check(order)
     pending: dict[Node, Any] = {}
     owned: set[Node] = set()
     found: dict[Node, Any] = {}
@@ -71,10 +71,8 @@ def replay(
                 continue
             if node.hooks:
                 g = _call_hooks(node, g)
-            if not node.parents or (wanted is not None and node in wanted):
+            if wanted is not None and node in wanted:
                 found[node] = g
-                if not node.parents:
-                    continue
             if node.__class__ is Output:
                 _to_output(pending, node, g)
                 continue
@@ -115,6 +113,9 @@ def replay(
                         _accumulate(pending, owned, parent, h)
             if saved and not retain_graph:
                 node.saved = None
+        # what is left was never asked to go further: leaves, and targets at the end of their path
+        for node, g in pending.items():
+            found[node] = _call_hooks(node, g) if node.hooks else g
     finally:
         errstate.__exit__(None, None, None)
         recording_mode.reset(token)
@@ -146,17 +147,16 @@ def _zero_times_infinity(rule: Rule, g: Any, saved: Sequence[Any]) -> Any:
 
 
 def _collect(roots: Iterable[Node]) -> list[Node]:
-    """All nodes that can be reached, by ascending time."""
-    stack = list(roots)
+    """All nodes that can be reached, by ascending time, without the leaves."""
+    stack = [node for node in roots if node.parents]
     seen = set(stack)
     order = list(seen)
     while stack:
         for parent in stack.pop().parents:
-            if parent is not None and parent not in seen:
+            if parent is not None and parent not in seen and parent.parents:
                 seen.add(parent)
                 order.append(parent)
-                if parent.parents:
-                    stack.append(parent)
+                stack.append(parent)
     order.sort(key=_seq)
     return order
 
@@ -170,11 +170,16 @@ def _leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
     return needed
 
 
-def _check(order: list[Node], wanted: set[Node] | None) -> None:
+def _ends_at(node: Node, needed: set[Node]) -> bool:
+    """Whether a needed node leads to no other: its gradient is wanted and goes no further."""
+    return all(parent not in needed for parent in node.parents)
+
+
+def _check(order: list[Node]) -> None:
     """Refuse freed nodes and changed saved values before anything runs."""
     latest = stamps.latest
     for node in order:
-        if node.saved is None and not (wanted is not None and node in wanted):
+        if node.saved is None:
             raise GraphError(_freed(node))
         if node.seq < latest:
             for value in node.saved or ():

