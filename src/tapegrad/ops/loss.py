@@ -161,7 +161,7 @@ def _cross_entropy_plain(input: Tensor, target: Tensor, reduction: str) -> Tenso
     e = np.exp(shifted)
     total = np.add.reduce(e, axis=1, keepdims=True)
     scale = 1 / n if reduction == "mean" else 1
-    out = (np.add.reduce(np.log(total), axis=None) - np.add.reduce(shifted.take(picked))) * scale
+    out = np.add.reduce(np.log(total.reshape(-1)) - shifted.take(picked)) * scale
     p = np.divide(e, total, order="C")
     return record1(out, _cross_entropy_vjp, input, (x, p, picked, scale))
 
