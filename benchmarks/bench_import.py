@@ -9,6 +9,7 @@ compiled and in the file cache: each is imported once before the time is taken.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,9 +42,9 @@ def _fresh(module: str) -> dict[str, Any]:
         "new = sorted(name for name in new if name[0] != '_')\n"
         "print(spent, len(set(sys.modules) - before), *new)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    keeping = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=keeping)
     spent, modules, *packages = done.stdout.split()
     milliseconds = float(spent) * 1e3
     return {

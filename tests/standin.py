@@ -42,6 +42,7 @@ class StrictArray(NDArrayOperatorsMixin):
     nbytes = property(lambda self: self.host.nbytes)
     itemsize = property(lambda self: self.host.itemsize)
     strides = property(lambda self: self.host.strides)
+    __cuda_array_interface__ = property(lambda self: self.host.__array_interface__)
     T = property(lambda self: _wrap(self.host.T, self))
     real = property(lambda self: _wrap(self.host.real, self))
     imag = property(lambda self: _wrap(self.host.imag, self))

@@ -7,6 +7,7 @@ whole part of the tape that will be replayed has been checked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -15,14 +16,14 @@ import numpy as np
 from . import stamps
 from ._typing import Rule
 from .device import is_array
-from .errors import DtypeError, GraphError, ShapeError
-from .gradients import exclusive
-from .tape import Node, Output, recording_mode
-from .tensor import Tensor, wrap
+from .errors import GraphError, ShapeError
+from .gradients import call_hooks
+from .tape import Node, Output, recording_mode, singular_rules
+from .tensor import Tensor
 
 ndarray = np.ndarray
-RETAIN = -1  # key of the hook that fills `grad` of a non-leaf: it runs after all others
 _seq = attrgetter("seq")
+_unguarded = nullcontext()
 
 
 def replay(
@@ -44,13 +45,16 @@ def replay(
     Returns:
         Gradient by node, for those of the targets (or leaves) that were reached.
     """
-    order = _collect([node for node, _ in roots])
+    order = _collect(roots)
     wanted = needed = None
     if targets is not None:
         wanted = set(targets)
         needed = _leading_to(wanted, order)
         order = [node for node in order if node in needed and not _ends_at(node, needed)]
-    _check(order)
+    latest = stamps.latest
+    for node in order:
+        if node.saved is None or node.seq < latest:
+            _check(node)
     pending: dict[Node, Any] = {}
     owned: set[Node] = set()
     found: dict[Node, Any] = {}
@@ -60,9 +64,8 @@ def replay(
                 _accumulate(pending, owned, node, g)
             else:
                 pending[node] = g
+    guard = _Guard()
     token = recording_mode.set(create_graph)
-    errstate = np.errstate(invalid="raise")  # see _zero_times_infinity
-    errstate.__enter__()
     try:
         while order:
             node = order.pop()
@@ -70,56 +73,74 @@ def replay(
             if g is None:  # every rule on the way answered "no gradient"
                 continue
             if node.hooks:
-                g = _call_hooks(node, g)
+                guard.leave()
+                g = call_hooks(node, g)
             if wanted is not None and node in wanted:
                 found[node] = g
-            if node.__class__ is Output:
-                _to_output(pending, node, g)
-                continue
             saved: Any = node.saved
             if saved is None:
                 raise GraphError(_freed(node))
             if create_graph:
                 saved = node.linked()
             if node.__class__ is Node:
+                plain = g.__class__ is ndarray
+                arguments = (g, *saved)
                 for parent, rule in zip(node.parents, node.rules):  # noqa: B905  20 ns per node
                     if parent is None or (needed is not None and parent not in needed):
                         continue
+                    if guard.state is None and rule in singular_rules:
+                        guard.enter()
                     try:
-                        if g.__class__ is ndarray:
-                            h = rule(g, *saved)
-                        else:
-                            h = _careful(rule, g, saved)
+                        h = rule(*arguments) if plain else _careful(rule, g, saved)
                     except FloatingPointError:
+                        if guard.state is None:  # the user has asked NumPy to raise
+                            raise
+                        guard.leave()
                         h = _zero_times_infinity(rule, g, saved)
                     if h is None:
                         continue
                     if parent in pending or h.shape != parent.shape or h.dtype is not parent.dtype:
-                        _accumulate(pending, owned, parent, h)
+                        _accumulate(pending, owned, parent, h, guard.state)
                     else:  # the first gradient is borrowed as it is
                         pending[parent] = h
             else:
-                try:
-                    pulled = node.pull(g, saved)
-                except FloatingPointError:
-                    with np.errstate(invalid="ignore"):
-                        pulled = node.pull(g, saved)
-                for parent, h in zip(node.parents, pulled, strict=True):
-                    if (
-                        h is not None
-                        and parent is not None
-                        and (needed is None or parent in needed)
-                    ):
+                guard.leave()
+                if node.__class__ is Output:
+                    _to_output(pending, node, g)
+                    continue
+                for parent, h in zip(node.parents, node.pull(g, saved), strict=True):
+                    if h is None or parent is None:
+                        continue
+                    if needed is None or parent in needed:
                         _accumulate(pending, owned, parent, h)
             if saved and not retain_graph:
                 node.saved = None
         # what is left was never asked to go further: leaves, and targets at the end of their path
+        guard.leave()
         for node, g in pending.items():
-            found[node] = _call_hooks(node, g) if node.hooks else g
+            found[node] = call_hooks(node, g) if node.hooks else g
     finally:
-        errstate.__exit__(None, None, None)
+        guard.leave()
         recording_mode.reset(token)
     return found
+
+
+class _Guard:
+    """NumPy told to raise where a NaN is made of numbers; switched on at the first singular rule."""
+
+    __slots__ = ("state",)
+
+    def __init__(self) -> None:
+        self.state: Any = None
+
+    def enter(self) -> None:
+        self.state = np.errstate(invalid="raise")
+        self.state.__enter__()
+
+    def leave(self) -> None:
+        if self.state is not None:
+            self.state.__exit__(None, None, None)
+            self.state = None
 
 
 def _careful(rule: Rule, g: Any, saved: Sequence[Any]) -> Any:
@@ -128,35 +149,36 @@ def _careful(rule: Rule, g: Any, saved: Sequence[Any]) -> Any:
         again = getattr(rule, "recompute", None)
         return rule(g, *again(*saved)) if again else rule(g, *saved)
     h = rule(g, *saved)
-    if getattr(rule, "singular", False) and not isinstance(g, np.generic):
+    if rule in singular_rules and not isinstance(g, np.generic):
         h = np.where(g == 0, 0, h)  # a device raises no flag, so its zeros are kept always
     return h
 
 
 def _zero_times_infinity(rule: Rule, g: Any, saved: Sequence[Any]) -> Any:
-    """Run a rule again that made a NaN out of finite values, keeping zeros zero where it may.
+    """Run a rule again that made a NaN out of numbers, keeping zeros zero if the rule is singular.
 
     An element that a `where` did not choose has the gradient zero, and that zero stays a zero when
     it meets the infinite derivative of the branch that was not taken.
     """
+    if rule not in singular_rules:
+        return _careful(rule, g, saved)
     with np.errstate(invalid="ignore", divide="ignore"):
         h = _careful(rule, g, saved)
-        if getattr(rule, "singular", False):
-            h = np.where(g == 0, 0, h)
-    return h
+        return np.where(g == 0, 0, h)
 
 
-def _collect(roots: Iterable[Node]) -> list[Node]:
+def _collect(roots: Iterable[tuple[Node, Any]]) -> list[Node]:
     """All nodes that can be reached, by ascending time, without the leaves."""
-    stack = [node for node in roots if node.parents]
-    seen = set(stack)
-    order = list(seen)
-    while stack:
-        for parent in stack.pop().parents:
+    order: list[Node] = []
+    for node, _ in roots:
+        if node.parents and node not in order:
+            order.append(node)
+    seen = set(order)
+    for node in order:  # grows while it is walked
+        for parent in node.parents:
             if parent is not None and parent not in seen and parent.parents:
                 seen.add(parent)
                 order.append(parent)
-                stack.append(parent)
     order.sort(key=_seq)
     return order
 
@@ -175,23 +197,20 @@ def _ends_at(node: Node, needed: set[Node]) -> bool:
     return all(parent not in needed for parent in node.parents)
 
 
-def _check(order: list[Node]) -> None:
-    """Refuse freed nodes and changed saved values before anything runs."""
-    latest = stamps.latest
-    for node in order:
-        if node.saved is None:
-            raise GraphError(_freed(node))
-        if node.seq < latest:
-            for value in node.saved or ():
-                if value is None or not is_array(value):
-                    continue
-                change = stamps.stamp_of(value)
-                if change is not None and change.time > node.seq:
-                    raise GraphError(
-                        f"backward: a value of shape {value.shape} that {node.op} saved for its "
-                        f"gradient was changed in place later, by {change.op} at {change.line}; "
-                        f"use the out-of-place form there, or give {node.op} a clone()"
-                    )
+def _check(node: Node) -> None:
+    """Refuse saved values that have been freed, or changed in place after they were recorded."""
+    if node.saved is None:
+        raise GraphError(_freed(node))
+    for value in node.saved:
+        if value is None or not is_array(value):
+            continue
+        change = stamps.stamp_of(value)
+        if change is not None and change.time > node.seq:
+            raise GraphError(
+                f"backward: a value of shape {value.shape} that {node.op} saved for its "
+                f"gradient was changed in place later, by {change.op} at {change.line}; "
+                f"use the out-of-place form there, or give {node.op} a clone()"
+            )
 
 
 def _freed(node: Node) -> str:
@@ -201,9 +220,11 @@ def _freed(node: Node) -> str:
     )
 
 
-def _accumulate(pending: dict[Node, Any], owned: set[Node], node: Node, g: Any) -> None:
+def _accumulate(
+    pending: dict[Node, Any], owned: set[Node], node: Node, g: Any, guard: Any = None
+) -> None:
     """Add a gradient: the first is borrowed, the second addition allocates, later ones add in place."""
-    with np.errstate(invalid="ignore"):  # inf - inf is the sum's business, not an error
+    with np.errstate(invalid="ignore") if guard is not None else _unguarded:
         if g.shape != node.shape:
             g = unbroadcast(g, node)
         if g.dtype is not node.dtype and g.dtype != node.dtype:
@@ -259,27 +280,3 @@ def _to_output(pending: dict[Node, Any], node: Output, g: Any) -> None:
         slots = pending[joint] = [None] * len(joint.outputs)  # type: ignore[attr-defined]
     have = slots[node.index]
     slots[node.index] = g if have is None else have + g
-
-
-def _call_hooks(node: Node, g: Any) -> Any:
-    assert node.hooks is not None
-    hooks = [hook for key, hook in node.hooks.items() if key != RETAIN]
-    if RETAIN in node.hooks:
-        hooks.append(node.hooks[RETAIN])
-    recorded = isinstance(g, Tensor)
-    for hook in hooks:
-        seen = g if recorded else wrap(exclusive(g))
-        with np.errstate(invalid="warn"):
-            answer = hook(seen)
-        if answer is None:
-            continue
-        if not isinstance(answer, Tensor):
-            raise DtypeError(
-                f"hook: a gradient hook must return a tensor or None, got {type(answer).__name__}"
-            )
-        if answer.shape != node.shape:
-            raise ShapeError(
-                f"hook: the gradient has shape {node.shape}, the hook returned {answer.shape}"
-            )
-        g = answer if recorded else answer.array
-    return g

@@ -16,9 +16,8 @@ import numpy as np
 from . import creation, dtypes, stamps
 from .autograd.backward import backward as run_backward
 from .device import device, owner
-from .engine import RETAIN
 from .errors import ArgumentError, DeviceError, DtypeError, GraphError
-from .gradients import own
+from .gradients import RETAIN, own
 from .ops import arithmetic, choose, compare, elementwise, index, linalg, nn, reduce, shape
 from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace

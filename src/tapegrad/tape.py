@@ -25,10 +25,13 @@ from .stamps import tick
 from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
-new = object.__new__
 
 recording_mode: ContextVar[bool] = ContextVar("tapegrad_recording", default=True)
 recording = recording_mode.get
+
+
+# Rules whose derivative may be infinite: where the gradient of the result is zero, it stays zero.
+singular_rules: set[Rule] = set()
 
 
 class Node:

@@ -51,7 +51,7 @@ def _root_gradient(op: str, which: str, tensor: Tensor, gradient: Any, create_gr
                 f"{op}: the gradient can be left out only for a single value; {which} has shape "
                 f"{tensor.shape}: reduce it (.sum(), .mean()) or pass gradient="
             )
-        ones = ones_for(tensor)
+        ones = ones_for(tensor.array)
         return wrap(ones) if create_graph else ones
     if is_array(gradient) and not isinstance(gradient, Tensor):
         gradient = wrap(gradient[...])
@@ -102,9 +102,9 @@ def backward(
     if isinstance(tensors, Tensor) and grad_tensors is inputs is None and not create_graph:
         node = tensors.node
         if node is not None and tensors.array.size == 1:  # the usual loss: 3 us less
-            ones = ones_for(tensors)
-            found = replay([(node, ones)], retain_graph=bool(retain_graph), create_graph=False)
-            deposit(found, (ones,))
+            one = ones_for(tensors.array)
+            found = replay([(node, one)], retain_graph=bool(retain_graph), create_graph=False)
+            deposit(found, (one,))
             return
     roots_of = _sequence("backward", tensors)
     given = (None,) * len(roots_of) if grad_tensors is None else _sequence("backward", grad_tensors)
@@ -186,7 +186,7 @@ def grad(
         if node in found:
             results.append(own(found[node], taken))
         elif materialize_grads:
-            results.append(wrap(ones_for(tensor) * 0))
+            results.append(wrap(ones_for(tensor.array) * 0))
         elif allow_unused:
             results.append(None)
         else:

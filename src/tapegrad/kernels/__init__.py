@@ -7,46 +7,48 @@ particular types. A tensor reaches the recorded operation, so rules call kernels
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 
-class Kernel:
-    """A function dispatched on the exact type of its first argument.
+def kernel(text: Callable[..., Any]) -> Any:
+    """Make a function that is dispatched on the exact type of its first argument.
 
-    A dict by type, not `functools.singledispatch`: 0.3 us less on every call.
+    A dict by type in a closure, not `functools.singledispatch`: 0.5 us less on every call.
+
+    Args:
+        text: what runs for every type that has nothing of its own.
+
+    Returns:
+        The function; `register(*types)` of it gives another implementation to some array types.
     """
+    by_type: dict[type, Callable[..., Any]] = {}
 
-    __slots__ = ("__dict__", "_by_type", "text")
+    @wraps(text)
+    def call(array: Any, *arguments: Any) -> Any:
+        return by_type.get(array.__class__, text)(array, *arguments)
 
-    def __init__(self, text: Callable[..., Any]) -> None:
-        self.text = text
-        self.__name__ = text.__name__
-        self.__doc__ = text.__doc__
-        self._by_type: dict[type, Callable[..., Any]] = {}
-
-    def register(self, *types: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Use another implementation for these array types."""
-
+    def register(*types: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def keep(implementation: Callable[..., Any]) -> Callable[..., Any]:
             for kind in types:
-                self._by_type[kind] = implementation
+                by_type[kind] = implementation
             return implementation
 
         return keep
 
-    def __call__(self, array: Any, *arguments: Any) -> Any:
-        return self._by_type.get(array.__class__, self.text)(array, *arguments)
+    call.register = register  # type: ignore[attr-defined]
+    return call
 
 
 from .arrays import broadcast, index_add, index_zero, scatter_along  # noqa: E402
 from .fused import cross_entropy_grad, relu, relu_grad, sigmoid, softmax  # noqa: E402
 
 __all__ = [
-    "Kernel",
     "broadcast",
     "cross_entropy_grad",
     "index_add",
     "index_zero",
+    "kernel",
     "relu",
     "relu_grad",
     "scatter_along",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Kernel
+from . import kernel
 
 
-@Kernel
+@kernel
 def broadcast(g, shape):
     """`np.broadcast_to`, whose Python costs 2 us on a small NumPy array."""
     return np.broadcast_to(g, shape)
@@ -22,7 +22,7 @@ def _broadcast_numpy(g, shape):
 broadcast.register(np.ndarray, np.float32, np.float64)(_broadcast_numpy)
 
 
-@Kernel
+@kernel
 def index_add(g, stages, shape, repeats):
     """Zeros of the given shape with `g` added at an index: the adjoint of reading it.
 
@@ -43,7 +43,7 @@ def index_add(g, stages, shape, repeats):
     return out
 
 
-@Kernel
+@kernel
 def index_zero(g, stages):
     """A copy of `g` with zeros at an index: the adjoint of writing there."""
     out = g.copy()
@@ -54,7 +54,7 @@ def index_zero(g, stages):
     return out
 
 
-@Kernel
+@kernel
 def scatter_along(g, indices, axis, shape):
     """Zeros of the given shape with `g` at `indices` along an axis: adjoint of `take_along_axis`."""
     out = np.zeros_like(g, shape=shape)

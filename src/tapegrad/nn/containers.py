@@ -123,8 +123,9 @@ class Sequential(_Ordered):
 
     def forward(self, input: Any) -> Any:
         """Pass the input through all modules."""
-        for module in self._children():
-            input = module(input)
+        for module in tuple(self.__dict__.values()):
+            if isinstance(module, Module):
+                input = module(input)
         return input
 
     def __getitem__(self, index: Any) -> Any:

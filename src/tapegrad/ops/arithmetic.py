@@ -15,7 +15,7 @@ from ..device import as_array
 from ..errors import ArgumentError, DtypeError
 from ..record import ALL, CROSS, NOTHING, record1, record2
 from ..stamps import tick
-from ..tape import Node, op_name, recording
+from ..tape import Node, op_name, recording, singular_rules
 from ..tensor import Tensor, raw
 from .cast import as_operand, cast, promoted, refused
 
@@ -107,7 +107,7 @@ def _node(value: Any) -> Node | None:
 
 def singular(rule: Any) -> Any:
     """Mark an elementwise rule whose derivative may be infinite: zero gradients stay zero there."""
-    rule.singular = True
+    singular_rules.add(rule)
     return rule
 
 

@@ -169,13 +169,13 @@ def relu(input: TensorLike) -> Tensor:
         >>> tg.relu(tg.tensor([-1.0, 2.0]))
         tensor([0., 2.])
     """
-    input = as_operand(input, "relu")
+    if not isinstance(input, Tensor):
+        input = as_operand(input, "relu")
     return record1(kernels.relu(input.array), _relu_vjp, input, OUT)
 
 
-@singular
-def _relu_vjp(g, y):
-    return kernels.relu_grad(g, y)
+_relu_vjp = kernels.relu_grad
+_relu_vjp.op = "relu"
 
 
 def abs(input: TensorLike) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,8 @@ from ..record import CROSS, record2, record3
 from ..tensor import Tensor
 from .cast import as_operand, different_devices
 from .shape import reshape
+
+ndarray = np.ndarray
 
 
 def _matched(op: str, *operands: Any) -> None:
@@ -89,11 +92,14 @@ def _matmul_error(x: Any, y: Any) -> ShapeError:
     return ShapeError(f"matmul: {x} @ {y} do not align ({x[-1]} != {inner}){hint}")
 
 
-def _product(x, y):
-    """`x @ y`: `dot` for two matrices, 0.3 us cheaper than `matmul`."""
-    if x.ndim == 2 and x.__class__ is np.ndarray and y.__class__ is np.ndarray:
-        return x.dot(y)
-    return np.matmul(x, y)
+def _product(x, w):
+    """`x @ w` for a matrix w: one `dot` whatever the leading dimensions, cheaper than `matmul`."""
+    if x.__class__ is w.__class__ is ndarray and x.ndim > 1:
+        if x.ndim == 2:
+            return x.dot(w)
+        rows = math.prod(x.shape[:-1])
+        return x.reshape(rows, x.shape[-1]).dot(w).reshape(x.shape[:-1] + w.shape[1:])
+    return np.matmul(x, w)
 
 
 @lru_cache(maxsize=32)
@@ -124,20 +130,20 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         >>> tg.nn.functional.linear(tg.ones(1, 2), tg.ones(3, 2), tg.zeros(3))
         tensor([[2., 2., 2.]])
     """
-    input = as_operand(input, "linear")
-    weight = as_operand(weight, "linear", "weight")
-    x, w = input.array, weight.array
-    if bias is not None:
-        bias = as_operand(bias, "linear", "bias")
-    b = None if bias is None else bias.array
+    try:
+        x, w = input.array, weight.array
+        b = None if bias is None else bias.array
+    except AttributeError:
+        input, weight = as_operand(input, "linear"), as_operand(weight, "linear", "weight")
+        return linear(input, weight, None if bias is None else as_operand(bias, "linear", "bias"))
     if x.dtype is not w.dtype or x.__class__ is not w.__class__ or not x.ndim:
         _linear_checks(input, weight, bias)
     if b is not None and (b.dtype is not w.dtype or b.__class__ is not w.__class__):
         _linear_checks(input, weight, bias)
     try:
-        out = _product(x, w.T)
+        out = _product(x, w.T) if w.ndim == 2 else np.matmul(x, w)
         if b is not None:
-            out = np.add(out, b, out=out) if b.ndim < 2 and out.ndim else out + b
+            out = np.add(out, b, out) if b.ndim < 2 and out.ndim else out + b
     except ValueError:
         raise _linear_error(x.shape, w.shape, None if b is None else b.shape) from None
     saved = None if weight.node is None else x, None if input.node is None else w
@@ -149,17 +155,17 @@ def _linear_vjp_input(g, x, w):
 
 
 def _linear_vjp_weight(g, x, w):
+    if g.__class__ is ndarray and g.ndim == x.ndim == 2:
+        return g.T.dot(x)
     if g.ndim < x.ndim:  # the weight is 1-d
         return np.matmul(g.reshape(-1), x.reshape(-1, x.shape[-1]))
-    if g.ndim != 2:
-        g, x = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
-    return _product(g.T, x)
+    return np.matmul(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
 
 
 def _linear_vjp_bias(g, x, w):
     if g.ndim != 2:
         return g  # summed by the engine
-    if g.__class__ is np.ndarray and g.dtype.char in "fd":
+    if g.__class__ is ndarray and g.dtype.char in "fd":
         return _ones(g.shape[0], g.dtype).dot(g)  # BLAS sums rows faster than np.add.reduce
     return np.add.reduce(g, axis=0)
 

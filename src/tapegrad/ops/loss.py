@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes, kernels
+from .._typing import DType
 from ..device import backend_of
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
 from ..record import record1, record2
@@ -105,15 +107,16 @@ def cross_entropy(
     References:
         Label smoothing: Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7.
     """
-    _reduction("cross_entropy", reduction)
-    input = as_operand(input, "cross_entropy")
-    target = as_operand(target, "cross_entropy", "target")
+    if not isinstance(input, Tensor) or not isinstance(target, Tensor):
+        input = as_operand(input, "cross_entropy")
+        target = as_operand(target, "cross_entropy", "target")
     x, t = input.array, target.array
+    summed = reduction == "mean" or reduction == "sum"
+    if summed and weight is None and not label_smoothing and ignore_index < 0 and _usual(x, t):
+        return _cross_entropy_plain(input, target, reduction)
+    _reduction("cross_entropy", reduction)
     if x.__class__ is not t.__class__:
         raise different_devices("cross_entropy", input, target)
-    plain = weight is None and not label_smoothing and reduction != "none" and ignore_index < 0
-    if plain and _usual(x, t):
-        return _cross_entropy_plain(input, target, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(
             f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}"
@@ -144,58 +147,58 @@ def cross_entropy(
 
 def _usual(x: Any, t: Any) -> bool:
     """Whether logits (N, C) and classes (N,) on the host fit, with every class in range."""
-    if x.__class__ is not np.ndarray or x.ndim != 2 or x.dtype.kind != "f":
+    if (
+        x.__class__ is not np.ndarray
+        or t.__class__ is not np.ndarray
+        or t.dtype is not dtypes.int64
+    ):
         return False
-    if t.dtype is not dtypes.int64 or t.shape != x.shape[:1] or not x.size:
+    if x.dtype.char not in "fd" or x.ndim != 2 or t.shape != x.shape[:1] or not x.size:
         return False
     # seen as unsigned, a negative class is larger than any: one comparison for both ends
-    return bool(np.maximum.reduce(t.view(dtypes.uint64)) < x.shape[1])
+    t = t.view(dtypes.uint64)
+    return t.item(t.argmax()) < x.shape[1]  # four times faster than the maximum
 
 
 def _cross_entropy_plain(input: Tensor, target: Tensor, reduction: str) -> Tensor:
     """The usual case on the host in one node: no weights, no smoothing, nothing ignored."""
     x, t = input.array, target.array
-    n, classes = x.shape
-    picked = _row_starts(n, classes) + t
-    shifted = x - np.maximum.reduce(x, axis=1, keepdims=True)
-    e = np.exp(shifted)
-    total = np.add.reduce(e, axis=1, keepdims=True)
-    scale = 1 / n if reduction == "mean" else 1
-    out = np.add.reduce(np.log(total.reshape(-1)) - shifted.take(picked)) * scale
-    p = np.divide(e, total, order="C")
-    return record1(out, _cross_entropy_vjp, input, (x, p, picked, scale))
+    starts, ones, shares = _row_constants(*x.shape, x.dtype, reduction)
+    picked = starts + t
+    largest = x.take(starts + x.argmax(1))  # twice as fast as the maximum along rows
+    e = np.subtract(x, largest[:, None], order="C")
+    chosen = e.take(picked)
+    np.exp(e, out=e)
+    total = e.dot(ones)
+    out = (np.log(total) - chosen).dot(shares)
+    return record1(out, _cross_entropy_vjp, input, (x, e, total, picked, shares))
 
 
-def _cross_entropy_vjp(g, x, p, picked, scale):
-    return kernels.cross_entropy_grad(g, p, picked, scale)
+def _cross_entropy_vjp(g, x, e, total, picked, shares):
+    return kernels.cross_entropy_grad(g * shares, e, total, picked)
 
 
-def _with_recorded_softmax(x, p, picked, scale):
+def _with_recorded_softmax(x, e, total, picked, shares):
     """The saved values when the gradient is recorded in turn: the softmax must be on the tape."""
-    return x, softmax(x, 1) if isinstance(x, Tensor) else p, picked, scale
+    return x, softmax(x, 1), total, picked, shares
 
 
 _cross_entropy_vjp.recompute = _with_recorded_softmax  # type: ignore[attr-defined]
 
 
 @kernels.cross_entropy_grad.register(Tensor)
-def _cross_entropy_grad(g, p, picked, scale):
+def _cross_entropy_grad(g, p, total, picked):
     onehot = np.zeros_like(raw(p), order="C")
     onehot.reshape(-1)[picked] = 1
-    return (p - wrap(onehot)) * (g * scale)
+    return (p - wrap(onehot)) * g[:, None]
 
 
-_starts: dict[tuple[int, int], Any] = {}
-
-
-def _row_starts(n: int, classes: int) -> Any:
-    """Position of each row's first class in the flattened logits; made once per shape."""
-    found = _starts.get((n, classes))
-    if found is None:
-        if len(_starts) >= 32:
-            _starts.clear()
-        found = _starts[n, classes] = np.arange(0, n * classes, classes)
-    return found
+@lru_cache(maxsize=32)
+def _row_constants(n: int, classes: int, dtype: DType, reduction: str) -> tuple[Any, ...]:
+    """Position of each row's first class in the flattened logits, ones, each row's share."""
+    starts = np.arange(0, n * classes, classes)
+    share = 1 / n if reduction == "mean" else 1
+    return starts, np.ones(classes, dtype), np.full(n, share, dtype)
 
 
 def _along_dim(weight: Tensor, dim: int, ndim: int) -> Tensor:
