@@ -10,7 +10,7 @@ import pytest
 import tapegrad as tg
 import tolerances
 from calls import host, mapped
-from samples import INDICES
+from tables.index import INDICES
 
 SHAPE = (3, 4, 2)
 every = slice(None)

@@ -27,7 +27,7 @@ LAYERS = [
     {"engine", "gradients"},
     {"ops"},
     # methods binds `Tensor.backward`, so it needs autograd, which itself needs none of these
-    {"methods", "protocols", "creation", "random", "cuda", "autograd"},
+    {"methods", "protocols", "creation", "sampling", "random", "cuda", "autograd"},
     {"testing"},
     {"nn", "optim"},
     {"data", "train", "io", "debug"},

@@ -1,6 +1,6 @@
 """tapegrad: an eager, tape-based autograd framework for NumPy and CuPy arrays."""
 
-from . import autograd, cuda, errors, random, record, tape
+from . import autograd, creation, cuda, errors, ops, random, record, sampling, tape
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -8,29 +8,7 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .creation import (
-    arange,
-    as_tensor,
-    empty,
-    empty_like,
-    eye,
-    from_dlpack,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
-    tensor,
-    zeros,
-    zeros_like,
-)
+from .creation import *
 from .device import device
 from .dtypes import (
     bool,
@@ -60,51 +38,18 @@ from .dtypes import (
     uint32,
     uint64,
 )
-from .ops.arithmetic import add, div, floor_divide, mul, neg, pow, remainder, square, sub
-from .ops.cast import result_type
-from .ops.choose import clamp, maximum, minimum, where
-from .ops.compare import (
-    allclose,
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    bitwise_xor,
-    eq,
-    equal,
-    ge,
-    gt,
-    isfinite,
-    isinf,
-    isnan,
-    le,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    lt,
-    ne,
-)
-from .ops.elementwise import abs, cos, exp, log, relu, sigmoid, sign, sin, sqrt, tanh
-from .ops.index import take_along_dim
-from .ops.linalg import matmul
-from .ops.nn import log_softmax, softmax
-from .ops.reduce import all, any, argmax, argmin, max, mean, min, sum, var
-from .ops.shape import (
-    broadcast_to,
-    cat,
-    chunk,
-    clone,
-    detach,
-    flatten,
-    permute,
-    reshape,
-    split,
-    squeeze,
-    stack,
-    transpose,
-    unsqueeze,
-)
+from .ops.arithmetic import *
+from .ops.cast import *
+from .ops.choose import *
+from .ops.compare import *
+from .ops.elementwise import *
+from .ops.index import *
+from .ops.linalg import *
+from .ops.nn import *
+from .ops.reduce import *
+from .ops.shape import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .sampling import *
 from .tensor import Tensor
 
 from . import methods, protocols  # isort: skip  (they bind Tensor's methods)
@@ -115,59 +60,24 @@ __version__ = "0.1.0"
 __all__ = [
     "Generator",
     "Tensor",
-    "abs",
-    "add",
-    "all",
-    "allclose",
-    "any",
-    "arange",
-    "argmax",
-    "argmin",
-    "as_tensor",
     "autograd",
-    "bitwise_and",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_xor",
     "bool",
-    "broadcast_to",
     "can_cast",
-    "cat",
     "cdouble",
     "cfloat",
-    "chunk",
-    "clamp",
-    "clone",
     "complex64",
     "complex128",
-    "cos",
     "cuda",
-    "detach",
     "device",
-    "div",
     "double",
-    "empty",
-    "empty_like",
     "enable_grad",
-    "eq",
-    "equal",
     "errors",
-    "exp",
-    "eye",
-    "flatten",
     "float",
     "float16",
     "float32",
     "float64",
-    "floor_divide",
-    "from_dlpack",
-    "from_numpy",
-    "full",
-    "full_like",
-    "ge",
     "get_default_dtype",
     "get_rng_state",
-    "gt",
     "half",
     "inference_mode",
     "initial_seed",
@@ -177,76 +87,23 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
-    "linspace",
-    "log",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
     "long",
-    "lt",
     "manual_seed",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mul",
-    "ne",
-    "neg",
     "nn",
     "no_grad",
-    "ones",
-    "ones_like",
     "optim",
-    "permute",
-    "pow",
     "promote_types",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
     "random",
-    "randperm",
-    "relu",
-    "remainder",
-    "reshape",
-    "result_type",
     "seed",
     "set_default_dtype",
     "set_grad_enabled",
     "set_rng_state",
     "short",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softmax",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "sub",
-    "sum",
-    "take_along_dim",
-    "tanh",
     "tape",
-    "tensor",
-    "transpose",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
-    "unsqueeze",
-    "var",
-    "where",
-    "zeros",
-    "zeros_like",
 ]
+for _module in (*ops.OPERATIONS, creation, sampling):
+    __all__ += _module.__all__

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from . import creation, dtypes, stamps
+from . import creation, dtypes, sampling, stamps
 from .autograd.backward import backward as run_backward
 from .device import device, owner
 from .errors import ArgumentError, DeviceError, DtypeError, GraphError
 from .gradients import RETAIN, own
-from .ops import arithmetic, choose, compare, elementwise, index, linalg, nn, reduce, shape
+from .ops import OPERATIONS, arithmetic, compare, index, reduce, shape
 from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace
 from .tape import Leaf
@@ -500,23 +500,11 @@ def _reflected(operation: Any) -> Any:
 
 
 def _bind() -> None:
-    both = {
-        elementwise: "exp log sqrt sin cos tanh sigmoid relu abs sign",
-        arithmetic: "square neg add sub mul div pow floor_divide remainder",
-        choose: "maximum minimum clamp",
-        compare: "eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and "
-        "bitwise_or bitwise_xor bitwise_not isnan isinf isfinite equal allclose",
-        reduce: "sum mean var max min argmax argmin all any",
-        linalg: "matmul",
-        shape: "reshape flatten transpose permute squeeze unsqueeze expand broadcast_to split chunk "
-        "clone contiguous detach",
-        index: "take_along_dim",
-        nn: "softmax log_softmax",
-        creation: "uniform_ normal_",
-    }
-    for module, names in both.items():
-        for name in names.split():
+    for module in (*OPERATIONS, sampling):
+        for name in getattr(module, "METHODS", ()):
             setattr(Tensor, name, getattr(module, name))
+        for name in getattr(module, "INPLACE", ()):
+            setattr(Tensor, f"{name}_", inplace(getattr(module, name)))
     here = (
         item, tolist, numpy, to, cuda, cpu, type_as, requires_grad_, retain_grad, register_hook,
         backward, zero_, fill_, copy_, size, numel, dim, element_size, is_contiguous, data_ptr,
@@ -533,8 +521,6 @@ def _bind() -> None:
         setattr(Tensor, name, property(getter))
     setattr(Tensor, "data", property(_get_data, _set_data))  # noqa: B010
     aliases = {
-        "divide": "div", "true_divide": "div", "multiply": "mul", "subtract": "sub", "negative": "neg",
-        "absolute": "abs", "clip": "clamp", "swapaxes": "transpose", "ravel": "flatten",
         "__truediv__": "div", "__floordiv__": "floor_divide", "__matmul__": "matmul", "__neg__": "neg", "__abs__": "abs",
         "__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge",
         "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
@@ -551,14 +537,6 @@ def _bind() -> None:
         setattr(Tensor, f"__r{name}__", getattr(arithmetic, f"_{name}"))
     for name in ["sub", "truediv", "pow", "floordiv", "mod", "matmul"]:
         setattr(Tensor, f"__r{name}__", _reflected(getattr(Tensor, f"__{name}__")))
-    changes = {
-        elementwise: "exp log sqrt sin cos tanh sigmoid relu abs sign",
-        arithmetic: "square neg add sub mul div pow floor_divide remainder",
-        choose: "clamp",
-    }
-    for module, names in changes.items():
-        for name in names.split():
-            setattr(Tensor, f"{name}_", inplace(getattr(module, name)))
     for name, ufunc in {
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
     }.items():  # fmt: skip

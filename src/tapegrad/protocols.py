@@ -5,18 +5,18 @@ The same protocols let the rules be written in NumPy's words: handed a tensor, t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from .device import backend_of
 from .errors import DtypeError
 from .ops import arithmetic, choose, compare, elementwise, index, linalg, reduce, shape
+from .ops.words import FUNCTIONS, REDUCTIONS, UFUNCS, implements
 from .tensor import Tensor, raw, wrap
 
-_UFUNCS: dict[Any, Any] = {
+UFUNCS.update({
     np.add: arithmetic.add, np.subtract: arithmetic.sub, np.multiply: arithmetic.mul,
     np.true_divide: arithmetic.div, np.floor_divide: arithmetic.floor_divide,
     np.remainder: arithmetic.remainder, np.power: arithmetic.pow, np.negative: arithmetic.neg,
@@ -31,22 +31,22 @@ _UFUNCS: dict[Any, Any] = {
     np.bitwise_or: compare.bitwise_or, np.bitwise_xor: compare.bitwise_xor,
     np.invert: compare.bitwise_not, np.isnan: compare.isnan, np.isfinite: compare.isfinite,
     np.isinf: compare.isinf,
-}  # fmt: skip
+})  # fmt: skip
 
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     if method == "__call__":
-        operation = _UFUNCS.get(ufunc)
+        operation = UFUNCS.get(ufunc)
         if operation is not None and not {k for k in kwargs if k != "dtype"}:
             out = operation(*inputs)
             return out if kwargs.get("dtype") is None else out.to(kwargs["dtype"])
     elif (
         method == "reduce"
-        and ufunc in _REDUCE
+        and ufunc in REDUCTIONS
         and not kwargs.keys() - {"axis", "keepdims", "dtype"}
     ):
         axis = kwargs.get("axis", inputs[1] if len(inputs) > 1 else 0)
-        out = _REDUCE[ufunc](inputs[0], axis, kwargs.get("keepdims", False))
+        out = REDUCTIONS[ufunc](inputs[0], axis, kwargs.get("keepdims", False))
         return out if kwargs.get("dtype") is None else out.to(kwargs["dtype"])
     called = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     options = f" with {', '.join(kwargs)}" if kwargs else ""
@@ -68,28 +68,14 @@ def _reduce_min(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
     return reduce.min(x, axis, keepdims).values  # type: ignore[no-any-return]
 
 
-_REDUCE: dict[Any, Any] = {
+REDUCTIONS.update({
     np.add: reduce.sum, np.maximum: _reduce_max, np.minimum: _reduce_min,
     np.logical_and: reduce.all, np.logical_or: reduce.any,
-}  # fmt: skip
-
-_FUNCTIONS: dict[Any, Any] = {}
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _implements(*functions: Any) -> Callable[[F], F]:
-    def keep(implementation: F) -> F:
-        for function in functions:
-            _FUNCTIONS[function] = implementation
-        return implementation
-
-    return keep
+})  # fmt: skip
 
 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    implementation = _FUNCTIONS.get(function)
+    implementation = FUNCTIONS.get(function)
     if implementation is None:
         raise DtypeError(
             f"np.{function.__name__} is not recorded for tensors; use a tapegrad function, or "
@@ -98,21 +84,21 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     return implementation(*args, **kwargs)
 
 
-@_implements(np.sum)
+@implements(np.sum)
 def _sum(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
 ) -> Any:
     return reduce.sum(a, axis, keepdims, dtype=dtype)
 
 
-@_implements(np.mean)
+@implements(np.mean)
 def _mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
 ) -> Any:
     return reduce.mean(a, axis, keepdims, dtype=dtype)
 
 
-@_implements(np.var)
+@implements(np.var)
 def _var(
     a: Any,
     axis: Any = None,
@@ -124,92 +110,92 @@ def _var(
     return reduce.var(a, axis, correction=ddof, keepdim=keepdims)
 
 
-@_implements(np.max, np.amax)
+@implements(np.max, np.amax)
 def _max(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     return _reduce_max(a, axis, keepdims)
 
 
-@_implements(np.min, np.amin)
+@implements(np.min, np.amin)
 def _min(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     return _reduce_min(a, axis, keepdims)
 
 
-@_implements(np.argmax)
+@implements(np.argmax)
 def _argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
     return reduce.argmax(a, axis, keepdims)
 
 
-@_implements(np.argmin)
+@implements(np.argmin)
 def _argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
     return reduce.argmin(a, axis, keepdims)
 
 
-@_implements(np.all)
+@implements(np.all)
 def _all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     return reduce.all(a, axis, keepdims)
 
 
-@_implements(np.any)
+@implements(np.any)
 def _any(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     return reduce.any(a, axis, keepdims)
 
 
-@_implements(np.where)
+@implements(np.where)
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
     return choose.where(condition, x, y)
 
 
-@_implements(np.clip)
+@implements(np.clip)
 def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
     return choose.clamp(a, a_min, a_max)
 
 
-@_implements(np.reshape)
+@implements(np.reshape)
 def _reshape(a: Any, shape_: Any) -> Any:
     return shape.reshape(a, shape_)
 
 
-@_implements(np.ravel)
+@implements(np.ravel)
 def _ravel(a: Any) -> Any:
     return shape.flatten(a)
 
 
-@_implements(np.transpose)
+@implements(np.transpose)
 def _transpose(a: Any, axes: Any = None) -> Any:
     return shape.permute(a, tuple(reversed(range(a.ndim))) if axes is None else tuple(axes))
 
 
-@_implements(np.swapaxes)
+@implements(np.swapaxes)
 def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return shape.transpose(a, axis1, axis2)
 
 
-@_implements(np.squeeze)
+@implements(np.squeeze)
 def _squeeze(a: Any, axis: Any = None) -> Any:
     return shape.squeeze(a, axis)
 
 
-@_implements(np.expand_dims)
+@implements(np.expand_dims)
 def _expand_dims(a: Any, axis: Any) -> Any:
     return shape.unsqueeze(a, axis)
 
 
-@_implements(np.broadcast_to)
+@implements(np.broadcast_to)
 def _broadcast_to(array: Any, shape_: Any) -> Any:
     return shape.expand(array, (shape_,) if isinstance(shape_, int) else tuple(shape_))
 
 
-@_implements(np.concatenate)
+@implements(np.concatenate)
 def _concatenate(arrays: Any, axis: int = 0) -> Any:
     return shape.cat(list(arrays), axis)
 
 
-@_implements(np.stack)
+@implements(np.stack)
 def _stack(arrays: Any, axis: int = 0) -> Any:
     return shape.stack(list(arrays), axis)
 
 
-@_implements(np.split)
+@implements(np.split)
 def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     n = ary.shape[axis]
     if isinstance(indices_or_sections, int):
@@ -218,46 +204,46 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return list(shape.split(ary, [b - a for a, b in pairwise(ends)], axis))
 
 
-@_implements(np.take_along_axis)
+@implements(np.take_along_axis)
 def _take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
     return index.take_along_dim(
         arr, indices if isinstance(indices, Tensor) else wrap(indices[...]), axis
     )
 
 
-@_implements(np.dot)
+@implements(np.dot)
 def _dot(a: Any, b: Any) -> Any:
     return linalg.matmul(a, b) if a.ndim and b.ndim else arithmetic.mul(a, b)
 
 
-@_implements(np.copy)
+@implements(np.copy)
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return shape.clone(a)
 
 
-@_implements(np.allclose)
+@implements(np.allclose)
 def _allclose(
     a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Any:
     return np.allclose(_plain(a), _plain(b), rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-@_implements(np.array_equal)
+@implements(np.array_equal)
 def _array_equal(a: Any, b: Any, equal_nan: bool = False) -> Any:
     return np.array_equal(_plain(a), _plain(b), equal_nan=equal_nan)
 
 
-@_implements(np.shape)
+@implements(np.shape)
 def _shape(a: Any) -> Any:
     return a.shape
 
 
-@_implements(np.ndim)
+@implements(np.ndim)
 def _ndim(a: Any) -> Any:
     return a.ndim
 
 
-@_implements(np.size)
+@implements(np.size)
 def _size(a: Any, axis: Any = None) -> Any:
     return a.numel() if axis is None else a.shape[axis]
 
@@ -266,12 +252,12 @@ def _plain(value: Any) -> Any:
     return backend_of(value.array).to_host(value.array) if isinstance(value, Tensor) else raw(value)
 
 
-@_implements(np.zeros_like)
+@implements(np.zeros_like)
 def _zeros_like(a: Tensor, dtype: Any = None, shape: Any = None, **options: Any) -> Tensor:
     return wrap(np.zeros_like(a.array, dtype=dtype, shape=shape))
 
 
-@_implements(np.ones_like)
+@implements(np.ones_like)
 def _ones_like(a: Tensor, dtype: Any = None, shape: Any = None, **options: Any) -> Tensor:
     return wrap(np.ones_like(a.array, dtype=dtype, shape=shape))
 

@@ -19,6 +19,13 @@ from ..tape import Node, op_name, recording, singular_rules
 from ..tensor import Tensor, raw
 from .cast import as_operand, cast, promoted, refused
 
+__all__ = [
+    "add", "div", "divide", "floor_divide", "mul", "multiply", "neg", "negative", "pow",
+    "remainder", "square", "sub", "subtract", "true_divide",
+]  # fmt: skip
+METHODS = __all__
+INPLACE = __all__
+
 ndarray = np.ndarray
 new = object.__new__
 
@@ -396,3 +403,9 @@ def square(input: TensorLike) -> Tensor:
 
 def _square_vjp(g, x):
     return g * 2 * x
+
+
+divide = true_divide = div
+multiply = mul
+subtract = sub
+negative = neg

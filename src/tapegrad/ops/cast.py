@@ -13,6 +13,8 @@ from ..errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from ..record import record1
 from ..tensor import Tensor, raw, wrap
 
+__all__ = ["result_type"]
+
 NUMBERS = (bool, int, float, complex)
 
 

@@ -13,6 +13,10 @@ from ..tensor import Tensor, raw, wrap
 from .arithmetic import binary
 from .cast import as_operand, cast, promoted, refused
 
+__all__ = ["clamp", "clip", "maximum", "minimum", "where"]
+METHODS = ["clamp", "clip", "maximum", "minimum"]
+INPLACE = ["clamp", "clip"]
+
 ndarray = np.ndarray
 
 
@@ -178,3 +182,6 @@ def _where_vjp_input(g, c):
 
 def _where_vjp_other(g, c):
     return np.where(c, 0, g)
+
+
+clip = clamp

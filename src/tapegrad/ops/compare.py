@@ -12,6 +12,13 @@ from ..errors import DtypeError
 from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, floating, promoted, refused
 
+__all__ = [
+    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
+    "gt", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "lt", "ne",
+]  # fmt: skip
+METHODS = __all__
+
 
 def _apply(ufunc: Any, op: str, input: Any, other: Any) -> Tensor:
     x, y = raw(input), raw(other)

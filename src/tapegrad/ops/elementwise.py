@@ -15,6 +15,10 @@ from ..tensor import Tensor, wrap
 from .arithmetic import singular
 from .cast import as_operand, floating
 
+__all__ = ["abs", "absolute", "cos", "exp", "log", "relu", "sigmoid", "sign", "sin", "sqrt", "tanh"]
+METHODS = __all__
+INPLACE = __all__
+
 
 def exp(input: TensorLike) -> Tensor:
     """Exponential. Value: `y = e**input`. Adjoint: `g * y`.
@@ -217,3 +221,6 @@ def sign(input: TensorLike) -> Tensor:
 
 def _sign_vjp(g):
     return g * 0
+
+
+absolute = abs

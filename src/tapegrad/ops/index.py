@@ -15,6 +15,9 @@ from .cast import as_operand, cast, different_devices, transfer
 from .inplace import check_writable, rebind
 from .shape import normal_dim
 
+__all__ = ["take_along_dim"]
+METHODS = __all__
+
 
 def _plain(index: Any, array: Any) -> tuple[Any, ...]:
     """An index as a tuple without tensors and lists."""

@@ -15,6 +15,9 @@ from ..tensor import Tensor
 from .cast import as_operand, different_devices
 from .shape import reshape
 
+__all__ = ["matmul"]
+METHODS = __all__
+
 ndarray = np.ndarray
 
 

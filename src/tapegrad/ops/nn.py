@@ -12,6 +12,9 @@ from ..tensor import Tensor
 from .cast import cast, floating
 from .shape import normal_dim
 
+__all__ = ["log_softmax", "softmax"]
+METHODS = __all__
+
 
 def softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
     """Normalised exponentials along a dimension.

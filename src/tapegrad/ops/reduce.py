@@ -18,6 +18,9 @@ from .cast import as_operand, cast
 from .choose import maximum, minimum
 from .shape import normal_dim, normal_dims
 
+__all__ = ["all", "any", "argmax", "argmin", "max", "mean", "min", "sum", "var"]
+METHODS = __all__
+
 _add: Any = np.add  # NumPy's stubs know keepdims as a literal only
 
 # Named as PyTorch shows them: `max(values=..., indices=...)`.

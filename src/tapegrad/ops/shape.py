@@ -14,6 +14,15 @@ from ..record import join_family, record, record1, record_view
 from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, different_devices
 
+__all__ = [
+    "broadcast_to", "cat", "chunk", "clone", "detach", "flatten", "permute", "reshape", "split",
+    "squeeze", "stack", "swapaxes", "swapdims", "transpose", "unsqueeze",
+]  # fmt: skip
+METHODS = [
+    "broadcast_to", "chunk", "clone", "contiguous", "detach", "expand", "flatten", "permute", "ravel",
+    "reshape", "split", "squeeze", "swapaxes", "swapdims", "transpose", "unsqueeze",
+]  # fmt: skip
+
 
 def normal_dim(op: str, dim: Any, ndim: int) -> int:
     """A dimension counted from the front; a 0-d tensor counts as having one."""
@@ -461,3 +470,7 @@ def detach(input: Tensor) -> Tensor:
         False
     """
     return wrap(input.array[...])
+
+
+ravel = flatten
+swapaxes = swapdims = transpose
