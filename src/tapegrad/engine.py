@@ -18,7 +18,7 @@ from ._typing import Rule
 from .device import is_array
 from .errors import GraphError, ShapeError
 from .gradients import call_hooks
-from .tape import Node, Output, recording_mode, singular_rules
+from .tape import Node, Output, Pair, hooks, recording_mode, singular_rules
 from .tensor import Tensor
 
 ndarray = np.ndarray
@@ -65,6 +65,7 @@ def replay(
             else:
                 pending[node] = g
     guard = _Guard()
+    hooked = hooks.data  # type: ignore[attr-defined]  # whose emptiness is seen without a call
     token = recording_mode.set(create_graph)
     try:
         while order:
@@ -72,7 +73,7 @@ def replay(
             g = pending.pop(node, None)
             if g is None:  # every rule on the way answered "no gradient"
                 continue
-            if node.hooks:
+            if hooked and node in hooks:
                 guard.leave()
                 g = call_hooks(node, g)
             if wanted is not None and node in wanted:
@@ -82,7 +83,8 @@ def replay(
                 raise GraphError(_freed(node))
             if create_graph:
                 saved = node.linked()
-            if node.__class__ is Node:
+            kind = node.__class__
+            if kind is Pair or kind is Node:
                 plain = g.__class__ is ndarray
                 arguments = (g, *saved)
                 for parent, rule in zip(node.parents, node.rules):  # noqa: B905  20 ns per node
@@ -105,7 +107,7 @@ def replay(
                         pending[parent] = h
             else:
                 guard.leave()
-                if node.__class__ is Output:
+                if kind is Output:
                     _to_output(pending, node, g)
                     continue
                 for parent, h in zip(node.parents, node.pull(g, saved), strict=True):
@@ -118,7 +120,7 @@ def replay(
         # what is left was never asked to go further: leaves, and targets at the end of their path
         guard.leave()
         for node, g in pending.items():
-            found[node] = call_hooks(node, g) if node.hooks else g
+            found[node] = call_hooks(node, g) if hooked and node in hooks else g
     finally:
         guard.leave()
         recording_mode.reset(token)
@@ -272,11 +274,11 @@ def unbroadcast(g: Any, node: Node) -> Any:
     return g.reshape(shape) if g.shape != shape else g
 
 
-def _to_output(pending: dict[Node, Any], node: Output, g: Any) -> None:
+def _to_output(pending: dict[Node, Any], node: Any, g: Any) -> None:
     joint = node.parents[0]
     assert joint is not None
     slots = pending.get(joint)
     if slots is None:
-        slots = pending[joint] = [None] * len(joint.outputs)  # type: ignore[attr-defined]
+        slots = pending[joint] = [None] * len(joint.outputs)
     have = slots[node.index]
     slots[node.index] = g if have is None else have + g

@@ -13,7 +13,7 @@ from . import stamps
 from ._typing import DType
 from .device import as_array
 from .errors import DtypeError, ShapeError
-from .tape import Leaf, Node
+from .tape import Leaf, Node, hooks
 from .tensor import Tensor, raw, wrap
 
 ndarray = np.ndarray
@@ -95,12 +95,8 @@ def ones_for(array: Any) -> Any:
 
 def call_hooks(node: Node, g: Any) -> Any:
     """Show a gradient to the hooks of its node; what they answer takes its place."""
-    assert node.hooks is not None
-    hooks = [hook for key, hook in node.hooks.items() if key != RETAIN]
-    if RETAIN in node.hooks:
-        hooks.append(node.hooks[RETAIN])
     recorded = isinstance(g, Tensor)
-    for hook in hooks:
+    for _, hook in sorted(hooks[node].items(), key=lambda item: item[0] == RETAIN):
         seen = g if recorded else wrap(exclusive(g))
         answer = hook(seen)
         if answer is None:

@@ -21,7 +21,7 @@ from .gradients import RETAIN, own
 from .ops import OPERATIONS, arithmetic, compare, index, reduce, shape
 from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace
-from .tape import Leaf
+from .tape import Leaf, hooks
 from .tensor import Tensor, raw, to_host, wrap
 
 # -- conversions -------------------------------------------------------------------------------------
@@ -228,14 +228,12 @@ def retain_grad(self: Tensor) -> None:
             gradient = own(g if g.node is not None else g.array.copy(), set())
             tensor._grad = gradient if tensor.grad is None else tensor.grad + gradient
 
-    if self.node.hooks is None:
-        self.node.hooks = {}
-    self.node.hooks.setdefault(RETAIN, keep)
+    hooks.setdefault(self.node, {}).setdefault(RETAIN, keep)
 
 
 def retains_grad(self: Tensor) -> bool:
     """Whether `retain_grad` was called."""
-    return self.node is not None and bool(self.node.hooks) and RETAIN in self.node.hooks  # type: ignore[operator]
+    return self.node is not None and RETAIN in hooks.get(self.node, ())
 
 
 class RemovableHandle:
@@ -280,10 +278,9 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     """
     if self.node is None:
         raise GraphError("register_hook: the tensor does not require grad")
-    if self.node.hooks is None:
-        self.node.hooks = {}
-    handle = RemovableHandle(self.node.hooks)
-    self.node.hooks[handle.id] = hook
+    mine = hooks.setdefault(self.node, {})
+    handle = RemovableHandle(mine)
+    mine[handle.id] = hook
     return handle
 
 
@@ -320,10 +317,11 @@ def _set_data(self: Tensor, value: Tensor) -> None:
     self.array = value.array[...]
     if self.node is not None:
         # a new node: operations already recorded go on referring to the old values
-        hooks = self.node.hooks
+        mine = hooks.pop(self.node, {})
         self.node = None
         creation.require_grad(self)
-        self.node.hooks = hooks  # type: ignore[attr-defined]
+        if mine and self.node is not None:
+            hooks[self.node] = mine
 
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:

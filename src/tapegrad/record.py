@@ -55,12 +55,16 @@ def record1(out: Array, rule: Rule, input: Tensor, saved: Any = ()) -> Tensor:
     tensor.node = node = Node()
     node.parents = (parent,)
     node.rules = (rule,)
-    node.saved = (out,) if saved is OUT else saved
+    if saved is OUT:
+        node.saved = (out,)
+        node.value = id(out)
+    else:
+        node.saved = saved
+        if saved:
+            parent.value = id(input.array)
     node.seq = tick()
     node.shape = out.shape
     node.dtype = out.dtype
-    node.value = id(out)
-    node.hooks = None
     return tensor
 
 
@@ -99,6 +103,11 @@ def record2(
             saved = (None, *saved[1:])
         elif x is None:
             saved = (saved[0], None, *saved[2:])
+    if saved:
+        if x is not None:
+            x.value = id(input.array)
+        if y is not None:
+            y.value = id(other.array)
     tensor.node = node = Node()
     node.parents = (x, y)
     node.rules = rules
@@ -106,8 +115,6 @@ def record2(
     node.seq = tick()
     node.shape = out.shape
     node.dtype = out.dtype
-    node.value = id(out)
-    node.hooks = None
     return tensor
 
 
@@ -139,6 +146,9 @@ def record3(
     if (x is None and y is None and z is None) or not recording():
         tensor.node = None
         return tensor
+    for parent, operand in ((x, input), (y, second), (z, third)):
+        if parent is not None and operand is not None:
+            parent.value = id(operand.array)
     tensor.node = node = Node()
     node.parents = (x, y, z)
     node.rules = rules
@@ -146,8 +156,6 @@ def record3(
     node.seq = tick()
     node.shape = out.shape
     node.dtype = out.dtype
-    node.value = id(out)
-    node.hooks = None
     return tensor
 
 
@@ -195,7 +203,9 @@ def record(out: Any, rules: Any, inputs: Sequence[Any], saved: tuple[Any, ...] =
     node.saved = tuple(outs[0] if value is OUT else value for value in saved)
     node.seq = tick()
     node.shape, node.dtype, node.value = outs[0].shape, outs[0].dtype, id(outs[0])
-    node.hooks = None
+    for i, parent in zip(inputs, parents, strict=True):
+        if parent is not None:
+            parent.value = id(i.array)
     if not isinstance(out, (tuple, list)):
         return wrap(outs[0], node)
     assert isinstance(node, Joint), "several outputs need a joint rule"

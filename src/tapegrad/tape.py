@@ -5,9 +5,9 @@ input that turns the gradient of the result into the gradient of that input, and
 rules read. It never holds a tensor, so tensors die when the user lets go of them.
 
 Saved values are plain arrays. When a gradient is itself recorded they must become tensors again, tied
-to the nodes they came from; they are recognised by identity: a node notes the `id` of its array, and
-since the saved array is alive and was alive together with its node's array when it was recorded, equal
-ids mean the same array. That is why no two tensors share one array object.
+to the nodes they came from; they are recognised by identity: whoever saves a node's array notes its
+`id` there, and since the array is alive as long as it is saved, equal ids mean the same array. That is
+why no two tensors share one array object.
 """
 
 from __future__ import annotations
@@ -43,12 +43,11 @@ class Node:
         saved: values that the rules read; None once they have been freed.
         seq: time on the tape's clock.
         shape, dtype: of the value, and so of its gradient.
-        value: `id` of the value's array.
-        hooks: functions called with the gradient, by handle, or None.
+        value: `id` of the value's array, set once somebody saves it.
     """
 
     __slots__ = (
-        "__weakref__", "dtype", "hooks", "parents", "rules", "saved", "seq", "shape", "value",
+        "__weakref__", "dtype", "parents", "rules", "saved", "seq", "shape", "value",
     )  # fmt: skip
 
     parents: tuple[Node | None, ...]
@@ -58,7 +57,6 @@ class Node:
     shape: Shape
     dtype: DType
     value: int
-    hooks: dict[int, Callable[..., Any]] | None
 
     @property
     def op(self) -> str:
@@ -92,12 +90,27 @@ class Node:
 
     def _link(self, value: Any) -> Any:
         key = id(value)
-        if key == self.value:
-            return wrap(value, self)
-        for parent in self.parents:
-            if parent is not None and parent.value == key:
-                return wrap(value, parent)
+        for node in (self, *self.parents):
+            if node is not None and getattr(node, "value", 0) == key:
+                return wrap(value, node)
         return value
+
+
+# Functions called with a node's gradient, by handle. Beside the tape, since few nodes have any.
+hooks: weakref.WeakKeyDictionary[Node, dict[int, Callable[..., Any]]] = weakref.WeakKeyDictionary()
+
+
+class Pair(Node):
+    """An operation of two operands that saves them in their order, or nothing."""
+
+    __slots__ = ()
+
+    def linked(self) -> list[Any]:
+        assert self.saved is not None
+        return [
+            value if parent is None or value is None else wrap(value, parent)
+            for value, parent in zip(self.saved, self.parents, strict=False)
+        ]
 
 
 class Leaf(Node):
@@ -174,8 +187,7 @@ def leaf(tensor: Tensor) -> Leaf:
     node.parents = node.rules = ()
     node.saved = ()
     node.seq = tick()
-    node.shape, node.dtype, node.value = array.shape, array.dtype, id(array)
-    node.hooks = None
+    node.shape, node.dtype = array.shape, array.dtype
     node.tensor = weakref.ref(tensor)
     return node
 
@@ -187,7 +199,6 @@ def output_node(owner: Joint, index: int) -> Output:
     node.parents, node.rules, node.saved = (owner,), (_output_vjp,), ()
     node.seq = tick()
     node.value, node.shape, node.dtype = owner.outputs[index]
-    node.hooks = None
     node.index = index
     return node
 

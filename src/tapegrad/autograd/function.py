@@ -138,9 +138,11 @@ class Function:
     ) -> Any:
         node = Joint()
         node.parents = nodes
+        for argument, parent in zip(args, nodes, strict=True):
+            if parent is not None:
+                parent.value = id(argument.array)
         node.rules = (_Rule(cls, ctx),)
         node.seq = tick()
-        node.hooks = None
         results = []
         arrays = []
         for out in outputs:

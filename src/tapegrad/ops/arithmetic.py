@@ -15,7 +15,7 @@ from ..device import as_array
 from ..errors import ArgumentError, DtypeError
 from ..record import ALL, CROSS, NOTHING, record1, record2
 from ..stamps import tick
-from ..tape import Node, op_name, recording, singular_rules
+from ..tape import Node, Pair, op_name, recording, singular_rules
 from ..tensor import Tensor, raw
 from .cast import as_operand, cast, promoted, refused
 
@@ -80,7 +80,7 @@ def binary(ufunc: Any, rules: Any, reads: str) -> Any:
         if (px is None and py is None) or not recording():
             tensor.node = None
             return tensor
-        tensor.node = node = Node()
+        tensor.node = node = Pair()
         node.parents = px, py
         node.rules = rules
         if reads is CROSS:
@@ -92,8 +92,6 @@ def binary(ufunc: Any, rules: Any, reads: str) -> Any:
         node.seq = tick()
         node.shape = out.shape
         node.dtype = out.dtype
-        node.value = id(out)
-        node.hooks = None
         return tensor
 
     apply.__name__ = apply.__qualname__ = op
