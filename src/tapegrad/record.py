@@ -146,9 +146,12 @@ def record3(
     if (x is None and y is None and z is None) or not recording():
         tensor.node = None
         return tensor
-    for parent, operand in ((x, input), (y, second), (z, third)):
-        if parent is not None and operand is not None:
-            parent.value = id(operand.array)
+    if x is not None:
+        x.value = id(input.array)
+    if y is not None:
+        y.value = id(second.array)
+    if z is not None:
+        z.value = id(third.array)  # type: ignore[union-attr]
     tensor.node = node = Node()
     node.parents = (x, y, z)
     node.rules = rules

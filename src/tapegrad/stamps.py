@@ -29,12 +29,9 @@ class Stamp:
 
     __slots__ = ("bytes", "code", "number", "op", "time")
 
-    def __init__(self, bytes: tuple[int, float], op: str) -> None:
+    def __init__(self, bytes: tuple[int, float], op: str, frame: Any) -> None:
         self.bytes = bytes
         self.op = op
-        frame = sys._getframe(2)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-            frame = frame.f_back
         self.code = frame.f_code
         self.number = frame.f_lineno
         self.time = tick()
@@ -57,7 +54,10 @@ def stamp(array: Any, op: str) -> None:
     if key not in _stamps:
         _stamps[key] = _watch(storage, key), []
     stamps = _stamps[key][1]
-    new = Stamp(_ALL if array is storage else _bytes(array), op)
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    new = Stamp(_ALL if array is storage else _bytes(array), op, frame)
     latest = new.time
     if new.bytes is _ALL:
         stamps[:] = [new]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,6 @@ from ..tensor import Tensor
 
 SMALL = 1 << 14  # elements up to which a parameter is worth moving into a shared buffer
 PIECE = 1 << 15  # elements worked on at a time: the operands of a step then stay in the cache
-
-_array_of = attrgetter("array")
-gradient_of = attrgetter("_grad.array")
 
 
 class Block:
@@ -54,19 +50,27 @@ class Block:
     constants: tuple[Any, Any]
     pieces: list[tuple[slice | None, Any, tuple[Any, ...], Any, Any]]
 
-    def intact(self) -> bool:
-        """Whether parameters and states are still the ones the block was made of."""
-        for p, array in zip(self.params, self.arrays):  # noqa: B905  0.1 us
-            if p.array is not array:
-                return False
+    def gradients(self) -> list[Any] | None:
+        """The gradients of all parameters; none at all; or None if the block must be made anew.
+
+        It must where a parameter or a state is no longer the array it was made of, and where some
+        parameters have a gradient and some have not.
+        """
         try:
+            gradients = [p._grad.array for p in self.params]  # type: ignore[union-attr]
+        except AttributeError:
+            return [] if all(p.grad is None for p in self.params) else None
+        try:
+            for p, array in zip(self.params, self.arrays):  # noqa: B905  0.1 us
+                if p.array is not array:
+                    return None
             for name, tensors in self.tensors.items():
                 for entry, tensor in zip(self.entries, tensors):  # noqa: B905
                     if entry[name] is not tensor:
-                        return False
+                        return None
         except KeyError:
-            return False
-        return True
+            return None
+        return gradients
 
     def scalars(self, *numbers: float) -> tuple[Any, ...]:
         """Hyper-parameters as operands: 0-d arrays of the block's dtype, half the price in NumPy."""

@@ -32,7 +32,6 @@ from .block import (
     Block,
     Plan,
     filled,
-    gradient_of,
     private_ones,
     rebind,
     steps_of,
@@ -224,8 +223,15 @@ class Optimizer:
             plan = self._plans.get(id(group))
             if plan is None or not self._fits(plan, group):
                 plan = self._plans[id(group)] = Plan(group, self.slots_of(group))
-            for block, gradients in self._ready(plan):
-                self._run(group, block, gradients)
+            if plan.waiting:
+                self._admit(plan)
+            found = [block.gradients() for block in plan.blocks]
+            while None in found:  # nothing has been changed yet
+                self._repair(plan, found)
+                found = [block.gradients() for block in plan.blocks]
+            for block, gradients in zip(plan.blocks, found):  # noqa: B905
+                if gradients:
+                    self._run(group, block, gradients)
         return loss
 
     def _fits(self, plan: Plan, group: dict[str, Any]) -> bool:
@@ -237,32 +243,16 @@ class Optimizer:
             and plan.slots == self.slots_of(group)
         )
 
-    def _ready(self, plan: Plan) -> list[tuple[Block, list[Any]]]:
-        """The blocks to be stepped with their gradients, after any repair that is needed."""
-        if plan.waiting:
-            self._admit(plan)
-        while True:
-            ready: list[tuple[Block, list[Any]]] = []
-            broken: list[Block] = []
-            for block in plan.blocks:
-                try:
-                    gradients = list(map(gradient_of, block.params))
-                except AttributeError:  # not all of them have a gradient
-                    if any(p.grad is not None for p in block.params):
-                        broken.append(block)
-                    continue
-                if block.intact():
-                    ready.append((block, gradients))
-                else:
-                    broken.append(block)
-            if not broken:
-                return ready
-            ready.clear()
-            for block in broken:
-                plan.blocks.remove(block)
-                plan.waiting += block.params
-                block.arrays, block.pieces, block.values = [], [], None  # nobody looks at them now
-            self._admit(plan)
+    def _repair(self, plan: Plan, found: list[Any]) -> None:
+        """Dissolve the blocks that are no longer what they were made of, and make new ones."""
+        broken = [
+            block for block, gradients in zip(plan.blocks, found, strict=True) if gradients is None
+        ]
+        for block in broken:
+            plan.blocks.remove(block)
+            plan.waiting += block.params
+            block.arrays, block.pieces, block.values = [], [], None  # nobody looks at them now
+        self._admit(plan)
 
     def _run(self, group: dict[str, Any], block: Block, gradients: list[Any]) -> None:
         g = gradients[0]
