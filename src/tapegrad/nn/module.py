@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -28,34 +27,12 @@ from ..errors import (
 )
 from ..tensor import Tensor
 from .destination import destination
+from .hooks import Hooked
 from .loading import IncompatibleKeys, load
 from .parameter import Parameter
 
-_hook_ids = count()
 
-
-class RemovableHandle:
-    """What a `register_*_hook` returns: call `remove()` to take the hook off again."""
-
-    def __init__(self, module: Module, hooks: dict[int, Any], key: int) -> None:
-        self.module = module
-        self.hooks = hooks
-        self.id = key
-
-    def remove(self) -> None:
-        """Take the hook off; a second time does nothing."""
-        self.hooks.pop(self.id, None)
-        module = self.module
-        module._hooked = bool(module._forward_pre_hooks or module._forward_hooks)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.remove()
-
-
-class Module:
+class Module(Hooked):
     """Base of everything with parameters: write `__init__` and `forward`, get the rest.
 
     Attributes that are `Parameter`s are its parameters, attributes that are modules its children, and
@@ -82,9 +59,6 @@ class Module:
     # Defaults on the class: a subclass that never calls super().__init__() works all the same, and
     # a call without hooks costs one attribute test.
     training: bool = True
-    _hooked: bool = False
-    _forward_hooks: Mapping[int, Any] = MappingProxyType({})
-    _forward_pre_hooks: Mapping[int, Any] = MappingProxyType({})
     _persistence: Mapping[str, bool] = MappingProxyType({})  # of buffers, by name
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -99,23 +73,6 @@ class Module:
         except (ShapeError, DtypeError, DeviceError, DimensionError) as error:
             _locate(error, self)
             raise
-
-    def _call_with_hooks(self, args: Any, kwargs: Any) -> Any:
-        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
-            if with_kwargs:
-                answer = hook(self, args, kwargs)
-                if answer is not None:
-                    args, kwargs = answer
-            else:
-                answer = hook(self, args)
-                if answer is not None:
-                    args = answer if isinstance(answer, tuple) else (answer,)
-        result = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self._forward_hooks.values()):
-            answer = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-            if answer is not None:
-                result = answer
-        return result
 
     # -- what it holds ---------------------------------------------------------------------------
 
@@ -514,61 +471,6 @@ class Module:
     def cuda(self, device: Any = None) -> Self:
         """Move parameters and buffers to a GPU, by default the current one."""
         return self.to("cuda" if device is None else Device(device))
-
-    # -- hooks -----------------------------------------------------------------------------------
-
-    def _add_hook(self, kind: str, hook: Any, with_kwargs: bool, prepend: bool) -> RemovableHandle:
-        if not callable(hook):
-            raise ArgumentError(f"register hook: needs a function, got {type(hook).__name__}")
-        hooks = vars(self).setdefault(kind, OrderedDict())
-        key = next(_hook_ids)
-        hooks[key] = (hook, with_kwargs)
-        if prepend:
-            hooks.move_to_end(key, last=False)
-        self._hooked = True
-        return RemovableHandle(self, hooks, key)
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call a function before `forward`; it may replace the arguments.
-
-        Args:
-            hook: `hook(module, args)` answers None or new arguments; with `with_kwargs`,
-                `hook(module, args, kwargs)` answers None or a pair.
-            prepend: run before the hooks that are there.
-            with_kwargs: see `hook`.
-
-        Returns:
-            A handle whose `remove()` takes the hook off.
-        """
-        return self._add_hook("_forward_pre_hooks", hook, with_kwargs, prepend)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call a function after `forward`; it may replace the result.
-
-        Args:
-            hook: `hook(module, args, output)` answers None or a new output; with `with_kwargs`,
-                `hook(module, args, kwargs, output)`.
-            prepend: run before the hooks that are there.
-            with_kwargs: see `hook`.
-
-        Returns:
-            A handle whose `remove()` takes the hook off.
-
-        Example:
-            >>> import tapegrad as tg
-            >>> layer = tg.nn.Identity()
-            >>> handle = layer.register_forward_hook(lambda module, args, output: output * 2)
-            >>> layer(tg.tensor(1.0))
-            tensor(2.)
-            >>> handle.remove()
-            >>> layer(tg.tensor(1.0))
-            tensor(1.)
-        """
-        return self._add_hook("_forward_hooks", hook, with_kwargs, prepend)
 
     # -- how it looks ----------------------------------------------------------------------------
 
