@@ -48,6 +48,8 @@ class Row(NamedTuple):
         broadcast: whether two operands broadcast.
         differentiable: whether the result carries a gradient.
         integers: whether integer inputs are accepted.
+        torch_gradient: False where PyTorch has no gradient and tapegrad has.
+        keeps_nan: True where PyTorch's gradient at NaN is a number and tapegrad's is NaN.
         bad: refused calls.
     """
 
@@ -63,6 +65,8 @@ class Row(NamedTuple):
     broadcast: bool = False
     differentiable: bool = True
     integers: bool = True
+    torch_gradient: bool = True
+    keeps_nan: bool = False
     bad: tuple[Bad, ...] = ()
 
     def __repr__(self) -> str:

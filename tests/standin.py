@@ -22,6 +22,14 @@ def _refuse(what: str) -> TypeError:
     return TypeError(f"standin: implicit conversion to the host by {what} is not allowed")
 
 
+# The methods of ufuncs that CuPy 14 has: `np.maximum.reduce` is not among them, `np.max` is.
+_SUMS = {"add", "multiply"}
+_METHODS = {
+    "reduce": _SUMS, "accumulate": _SUMS, "reduceat": _SUMS, "outer": set(dir(np)),
+    "at": {"add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor"},
+}  # fmt: skip
+
+
 class StrictArray(NDArrayOperatorsMixin):
     """An array on the device "standin"."""
 
@@ -100,6 +108,8 @@ class StrictArray(NDArrayOperatorsMixin):
         strict = [i for i in inputs if isinstance(i, StrictArray)]
         if any(not isinstance(out, StrictArray) for out in outs if out is not None):
             raise _refuse(f"out= of {ufunc.__name__}")
+        if method != "__call__" and ufunc.__name__ not in _METHODS[method]:
+            raise _refuse(f"np.{ufunc.__name__}.{method}")
         given = [_lower(value) for value in inputs]
         kwargs = {key: _lower(value) for key, value in kwargs.items()}
         if outs:

@@ -149,6 +149,25 @@ def test_memory_that_somebody_looks_at_is_not_moved():
     assert len({id(p.array.base) for p in params[1:3]}) == 1
 
 
+def test_changing_one_small_parameter_does_not_stale_its_neighbours(device):
+    model = tg.nn.Sequential(tg.nn.Linear(2, 3), tg.nn.Linear(3, 1)).to(device)
+    optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
+    x = tg.ones(4, 2, device=device)
+    model(x).sum().backward()
+    optimizer.step()  # now all parameters look at one buffer
+    assert model[0].weight.array.base is model[1].weight.array.base is not None
+    loss = model(x).sum()
+    with tg.no_grad():
+        model[0].weight.mul_(2.0)  # its saved value is read by nobody: x needs no gradient
+    optimizer.zero_grad()
+    loss.backward()
+    loss = model(x).sum()
+    with tg.no_grad():
+        model[1].weight.mul_(2.0)
+    with pytest.raises(tg.errors.GraphError, match="linear saved .* changed in place"):
+        loss.backward()
+
+
 def test_views_taken_after_a_step_follow():
     params = parameters()
     optimizer = optim.SGD(params, lr=1.0)

@@ -203,6 +203,51 @@ def test_stamps_are_forgotten_with_their_arrays():
     assert len(stamps._stamps) == before
 
 
+def test_a_change_counts_for_the_bytes_it_touched(device):
+    x = tg.ones(6, device=device)
+    w = tg.ones(3, requires_grad=True, device=device)
+    y = (w * x[:3]).sum()
+    x[3:].mul_(2.0)  # the other half of the same memory
+    y.backward()
+    assert w.grad.tolist() == [1.0] * 3
+    y = (w * x[:4].reshape(2, 2)[0, 0]).sum()
+    x[:1].mul_(2.0)
+    with pytest.raises(GraphError, match="changed in place later, by mul_"):
+        y.backward()
+
+
+def test_many_changes_of_one_memory_are_kept_as_one():
+    x = tg.zeros(200)
+    w = tg.ones(1, requires_grad=True)
+    y = (w * x[199:]).sum()
+    for i in range(199):
+        x[i : i + 1].add_(1.0)
+    assert len(stamps._stamps[id(x.array)][1]) <= 64
+    with pytest.raises(GraphError, match="changed in place later"):  # cautious, never wrong
+        y.backward()
+
+
+def test_reversed_and_strided_memory_is_seen_whole():
+    x = tg.arange(10.0)
+    w = tg.ones(1, requires_grad=True)
+    y = (w * x[2:3]).sum()
+    tg.as_tensor(x.array[::-2]).add_(1.0)  # touches 9, 7, 5, 3, 1 and so the stretch from 1 to 9
+    with pytest.raises(GraphError, match="changed in place later"):
+        y.backward()
+    y = (w * x[0:1]).sum()
+    tg.as_tensor(x.array[:0:-1]).add_(1.0)
+    y.backward()
+
+
+def test_the_gradient_of_a_value_in_between_frees_only_what_was_replayed():
+    x = tg.ones(3, requires_grad=True)
+    h = x.exp()
+    loss = (h * h).sum()
+    (g,) = tg.autograd.grad(loss, h, retain_graph=False)
+    h.backward(g)  # what exp saved is still there
+    np.testing.assert_allclose(x.grad.numpy(), 2 * np.exp(2.0) * np.ones(3), rtol=1e-6)
+
+
 # -- memory ------------------------------------------------------------------------------------------
 
 

@@ -21,8 +21,6 @@ pytestmark = [
 ]
 
 NO_COUNTERPART = {"getitem", "setitem"}  # tests/test_indexing.py compares those by index
-NO_GRADIENT = {"floor_divide"}  # PyTorch has none; tapegrad answers zero
-NAN_GRADIENT = {"abs"}  # at NaN PyTorch answers 0, tapegrad NaN: a NaN is not hidden
 COMPARED = [row for row in ROWS if row.name not in NO_COUNTERPART]
 
 
@@ -41,7 +39,7 @@ def both(row: Row, sample: Sample, dtype: str) -> tuple[list[Any], list[Any], li
     """Results and inputs of the two frameworks."""
     ours: list[Any] = []
     theirs: list[Any] = []
-    grad = row.name not in NO_GRADIENT
+    grad = row.torch_gradient
 
     def make(array: np.ndarray) -> Any:
         real = is_real(array)
@@ -99,7 +97,7 @@ def compare(row: Row, sample: Sample, dtype: str) -> None:
         zero = np.zeros(o.shape)
         ours_grad = zero if o.grad is None else host(o.grad)
         theirs_grad = zero if t.grad is None else t.grad.numpy()
-        if row.name in NAN_GRADIENT:
+        if row.keeps_nan:
             ours_grad = np.where(np.isnan(host(o)), theirs_grad, ours_grad)
         tolerances.assert_same(ours_grad, theirs_grad, f"{what}: gradient of input {i}",
                                tolerances.of(dtype))  # fmt: skip

@@ -37,8 +37,8 @@ def tensor_repr(tensor: Tensor) -> str:
 
 def values_text(host: np.ndarray[Any, Any]) -> str:
     """The numbers: four decimals, all integers shown as `1.`, summarised beyond 1,000 elements."""
-    if host.dtype.name == "bfloat16":
-        host = host.astype(np.float32)
+    if host.dtype.kind == "f" and host.dtype.itemsize < 4 or host.dtype.name == "bfloat16":
+        host = host.astype(np.float32)  # 1e8 is beyond float16
     return np.array2string(
         host, precision=4, separator=", ", threshold=1000, edgeitems=3, prefix=PREFIX,
         suppress_small=_suppress(host), formatter=_formatter(host),

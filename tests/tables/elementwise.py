@@ -82,7 +82,8 @@ ROWS = [
     binary("mul", np.multiply, numpy=np.multiply),
     binary("div", np.true_divide, edges=finite_pairs, numpy=np.true_divide, bad=(
         UNFIT, STRING, Bad((np.ones(2), 2), errors.ArgumentError, "rounding_mode", {"rounding_mode": "up"}))),
-    binary("floor_divide", np.floor_divide, quotients, lambda rng: [], numpy=np.floor_divide),
+    binary("floor_divide", np.floor_divide, quotients, lambda rng: [], numpy=np.floor_divide,
+           torch_gradient=False),
     binary("remainder", np.remainder, quotients, lambda rng: [], numpy=np.remainder),
     binary("pow", np.power, _pow_samples, _pow_edges, numpy=np.power, bad=(
         UNFIT, Bad((np.ones(2, int), np.array([-1, 2])), errors.ArgumentError, "pow"))),
@@ -97,7 +98,7 @@ ROWS = [
     unary("tanh", np.tanh),
     unary("sigmoid", scipy.special.expit, edges=special(800.0, -800.0, 40.0, -40.0)),
     unary("relu", lambda x: np.where(x > 0, x, np.where(np.isnan(x), x, 0))),
-    unary("abs", np.abs),
+    unary("abs", np.abs, keeps_nan=True),
     unary("sign", np.sign, edges=lambda rng: [S((np.array([0.0, -0.0, INF, -INF]),))]),
     Row("maximum", tg.maximum, np.maximum, pairs(grid, apart, ()), special_pairs, method="maximum",
         numpy=np.maximum, broadcast=True, bad=(UNFIT, STRING)),

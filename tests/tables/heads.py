@@ -31,13 +31,23 @@ def _nll_reference(
 
 def _cross_entropy_reference(x: Any, target: Any, weight: Any = None, ignore_index: int = -100,
                              reduction: str = "mean", label_smoothing: float = 0.0) -> Any:  # fmt: skip
+    """Everything as probabilities: `-sum_c weight[c] * p[c] * logp[c]` for each row."""
     dim = 0 if x.ndim == 1 else 1
     logp = scipy.special.log_softmax(x, dim)
+    classes = x.shape[dim]
+    w = np.ones(classes) if weight is None else weight
     if target.dtype.kind == "f":
-        loss = -(logp * target).sum(dim)
-        n = max(loss.size, 1)
-        return {"none": loss, "sum": loss.sum(), "mean": loss.sum() / n}[reduction]
-    return _nll_reference(logp, target, weight, ignore_index, reduction)
+        p, kept = target, np.ones(np.delete(x.shape, dim))
+        n: Any = kept.size
+    else:
+        kept = target != ignore_index
+        safe = np.where(kept, target, 0)
+        p = np.moveaxis(np.eye(classes)[safe], -1, dim)
+        n = (w[safe] * kept).sum()
+    p = p * (1 - label_smoothing) + label_smoothing / classes
+    along = w.reshape((-1,) + (1,) * (x.ndim - dim - 1))
+    loss = -(p * logp * along).sum(dim) * kept
+    return {"none": loss, "sum": loss.sum(), "mean": loss.sum() / n}[reduction]
 
 
 def _mse_reference(x: Any, y: Any, reduction: str = "mean") -> Any:
@@ -45,7 +55,7 @@ def _mse_reference(x: Any, y: Any, reduction: str = "mean") -> Any:
     return {"none": d, "sum": d.sum(), "mean": d.mean() if d.size else NAN}[reduction]
 
 
-def _class_samples(weighted: bool) -> Any:
+def _class_samples() -> Any:
     def make(rng: np.random.Generator) -> list[Sample]:
         x, t = normal(rng, 4, 3), np.array([2, 0, 1, 1])
         w = np.array([0.5, 2.0, 1.0], np.float64)
@@ -54,11 +64,21 @@ def _class_samples(weighted: bool) -> Any:
             S((x, np.array([2, -100, 1, 1]))), S((x, t), {"ignore_index": 1}), S((normal(rng, 3), np.array(1))),
             S((normal(rng, 2, 3, 2), np.array([[0, 2], [1, 1]]))), S((x[::-1], t[::-1])),
         ]  # fmt: skip
-        if weighted:
-            out += [S((x, t), {"weight": w, "reduction": r}) for r in ("mean", "sum", "none")]
-        return out
+        out += [S((x, t), {"weight": w, "reduction": r}) for r in ("mean", "sum", "none")]
+        return [*out, S((x, np.array([2, -100, 1, 1])), {"weight": w})]
 
     return make
+
+
+def _smoothed_samples(rng: np.random.Generator) -> list[Sample]:
+    x, t, w = normal(rng, 4, 3), np.array([2, -100, 1, 1]), np.array([0.5, 2.0, 1.0])
+    out = [S((x, t), {"label_smoothing": 0.2, "reduction": r}) for r in ("mean", "sum", "none")]
+    out += [
+        S((x, t), {"label_smoothing": 0.2, "weight": w, "reduction": r})
+        for r in ("mean", "sum", "none")
+    ]
+    p = scipy.special.softmax(normal(rng, 4, 3), 1)
+    return [*out, S((x, p), {"label_smoothing": 0.2}), S((x, p), {"weight": w})]
 
 
 def _soft_samples(rng: np.random.Generator) -> list[Sample]:
@@ -83,9 +103,9 @@ ROWS = [
         lambda rng: [S((np.array([1000.0, 0.0, -1000.0]), 0)), S((np.array([1.0, 1.0, -INF]), 0))],
         method="log_softmax", integers=False, bad=(NO_DIM,)),
     Row("cross_entropy", F.cross_entropy, _cross_entropy_reference,
-        lambda rng: [*_class_samples(False)(rng), *_soft_samples(rng)], torch="nn.functional.cross_entropy",
+        lambda rng: [*_class_samples()(rng), *_soft_samples(rng), *_smoothed_samples(rng)], torch="nn.functional.cross_entropy",
         integers=False, bad=BAD_CLASSES),
-    Row("nll_loss", F.nll_loss, _nll_reference, _class_samples(False), torch="nn.functional.nll_loss",
+    Row("nll_loss", F.nll_loss, _nll_reference, _class_samples(), torch="nn.functional.nll_loss",
         integers=False, bad=BAD_CLASSES),
     Row("mse_loss", F.mse_loss, _mse_reference, lambda rng: [
         *(S((normal(rng, 2, 3), normal(rng, 2, 3)), {"reduction": r}) for r in ("mean", "sum", "none")),

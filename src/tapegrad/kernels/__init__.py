@@ -41,7 +41,7 @@ def kernel(text: Callable[..., Any]) -> Any:
 
 
 from .arrays import broadcast, index_add, index_zero, scatter_along  # noqa: E402
-from .fused import cross_entropy_grad, relu, relu_grad, sigmoid, softmax  # noqa: E402
+from .fused import cross_entropy_grad, largest, relu, relu_grad, sigmoid, softmax  # noqa: E402
 
 __all__ = [
     "broadcast",
@@ -49,6 +49,7 @@ __all__ = [
     "index_add",
     "index_zero",
     "kernel",
+    "largest",
     "relu",
     "relu_grad",
     "scatter_along",

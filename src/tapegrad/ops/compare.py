@@ -330,4 +330,4 @@ def allclose(
     close = (x == y) | ((np.abs(x - y) <= atol + rtol * np.abs(y)) & np.isfinite(y))
     if equal_nan:
         close = close | (np.isnan(x) & np.isnan(y))
-    return bool(wrap(as_array(np.logical_and.reduce(close, axis=None))).item())
+    return bool(wrap(as_array(np.all(close))).item())

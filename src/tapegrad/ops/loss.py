@@ -269,7 +269,7 @@ def nll_loss(
         raise ShapeError(f"nll_loss: weight must be ({x.shape[dim]},), got {weight.shape}")
     counted = t != ignore_index
     safe = np.where(counted, t, 0)
-    wrong = np.logical_or.reduce((safe < 0) | (safe >= x.shape[dim]), axis=None)
+    wrong = np.any((safe < 0) | (safe >= x.shape[dim]))
     if backend_of(x).to_host(wrong):
         raise _class_error("nll_loss", safe, x.shape[dim])
     picked = take_along_dim(input, wrap(np.expand_dims(safe, dim)), dim)

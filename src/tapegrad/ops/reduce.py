@@ -200,7 +200,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     if isinstance(dim, Tensor):
         return maximum(input, dim)
     if dim is None:
-        return _whole("max", np.maximum, _max_vjp, input)
+        return _whole("max", _max_vjp, input)
     return max_pair(*_along("max", np.argmax, _max_dim_vjp, input, dim, keepdim))
 
 
@@ -238,7 +238,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     if isinstance(dim, Tensor):
         return minimum(input, dim)
     if dim is None:
-        return _whole("min", np.minimum, _min_vjp, input)
+        return _whole("min", _min_vjp, input)
     return min_pair(*_along("min", np.argmin, _min_dim_vjp, input, dim, keepdim))
 
 
@@ -250,12 +250,12 @@ def _min_dim_vjp(g, indices, dim, shape):
     return _max_dim_vjp(g, indices, dim, shape)
 
 
-def _whole(op: str, ufunc: Any, rule: Any, input: Any) -> Tensor:
+def _whole(op: str, rule: Any, input: Any) -> Tensor:
     input = as_operand(input, op)
     x = input.array
     if not x.size:
         raise ShapeError(f"{op}: shape {x.shape} has no elements to choose from")
-    return record(ufunc.reduce(x, axis=None), (rule,), (input,), (x, OUT))
+    return record(getattr(x, op)(), (rule,), (input,), (x, OUT))  # CuPy has no np.maximum.reduce
 
 
 def _along(op: str, find: Any, rule: Any, input: Any, dim: Any, keepdim: bool) -> Any:
