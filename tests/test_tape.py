@@ -485,6 +485,28 @@ def test_the_branch_of_where_that_was_not_taken_gives_zero(f):
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_what_relu_cut_off_gets_zero_whatever_comes_back(dtype, bad, device):
+    x = tg.tensor([-1.0, 0.0, 2.0, 3.0], dtype=dtype, device=device, requires_grad=True)
+    g = tg.tensor([bad, bad, 5.0, bad], dtype=dtype, device=device)
+    tg.relu(x).backward(g)
+    np.testing.assert_array_equal(x.grad.cpu().numpy(), np.array([0.0, 0.0, 5.0, bad], dtype))
+
+
+@pytest.mark.parametrize("last", [lambda y: y, tg.exp], ids=["plain", "after a singular rule"])
+def test_numpys_warnings_come_through_a_replay_and_its_settings_survive(last):
+    x = tg.tensor([1.0], requires_grad=True)
+    y = last(x * tg.tensor([0.0]))
+    before = np.geterr()
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        y.backward(tg.tensor([np.inf]))  # infinity times 0, a NaN of the user's own
+    assert np.isnan(x.grad.item())
+    assert np.geterr() == before
+    with np.errstate(invalid="raise"), pytest.raises(FloatingPointError):
+        (x * tg.tensor([0.0])).backward(tg.tensor([np.inf]))
+
+
 def test_second_order_through_where_is_finite_too():
     x = tg.tensor([0.0, 4.0], dtype=tg.float64, requires_grad=True)
     (d,) = tg.autograd.grad(tg.where(x > 0, x.sqrt(), 0.0).sum(), x, create_graph=True)

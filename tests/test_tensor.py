@@ -27,6 +27,12 @@ from tapegrad.errors import ArgumentError, DeviceError, DtypeError, GraphError, 
         (lambda: tg.ones(1, requires_grad=True), "tensor([1.], requires_grad=True)"),
         (lambda: tg.ones(1, requires_grad=True) * 2, "tensor([2.], grad_fn=<MulBackward>)"),
         (lambda: tg.tensor([float("nan"), float("inf")]), "tensor([nan, inf])"),
+        (
+            lambda: tg.tensor([1.0, 60000.0]).half(),
+            "tensor([1.0000e+00, 6.0000e+04], dtype=tapegrad.float16)",
+        ),
+        (lambda: tg.tensor([1e-5, -float("inf")]), "tensor([1.0000e-05,       -inf])"),
+        (lambda: tg.tensor([0.5, 1.0]).half(), "tensor([0.5000, 1.0000], dtype=tapegrad.float16)"),
         (lambda: tg.tensor([[1.0, 2.0], [3.0, 4.0]]), "tensor([[1., 2.],\n        [3., 4.]])"),
     ],
 )

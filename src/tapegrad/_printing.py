@@ -37,7 +37,7 @@ def tensor_repr(tensor: Tensor) -> str:
 
 def values_text(host: np.ndarray[Any, Any]) -> str:
     """The numbers: four decimals, all integers shown as `1.`, summarised beyond 1,000 elements."""
-    if host.dtype.kind == "f" and host.dtype.itemsize < 4 or host.dtype.name == "bfloat16":
+    if (host.dtype.kind == "f" and host.dtype.itemsize < 4) or host.dtype.name == "bfloat16":
         host = host.astype(np.float32)  # 1e8 is beyond float16
     return np.array2string(
         host, precision=4, separator=", ", threshold=1000, edgeitems=3, prefix=PREFIX,
@@ -59,9 +59,13 @@ def _formatter(host: np.ndarray[Any, Any]) -> Any:
     if host.dtype.kind != "f" or not host.size:
         return None
     finite = host[np.isfinite(host)]
-    if finite.size and not (finite == np.trunc(finite)).all() and _suppress(host):
-        width = max(len(f"{v:.4f}") for v in (finite.min(), finite.max()))
-        if finite.size < host.size:
-            width = max(width, 4 if (host == -np.inf).any() else 3)
-        return {"float_kind": lambda v: f"{v:{width}.4f}"}
-    return None
+    if not finite.size or (finite == 0).all():
+        return None
+    fixed = _suppress(host)
+    if fixed and (finite == np.trunc(finite)).all():
+        return None
+    kind = "f" if fixed else "e"
+    width = max(len(f"{v:.4{kind}}") for v in (finite.min(), finite.max()))
+    if finite.size < host.size:
+        width = max(width, 4 if (host == -np.inf).any() else 3)
+    return {"float_kind": lambda v: f"{v:{width}.4{kind}}"}
