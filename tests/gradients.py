@@ -50,13 +50,15 @@ def draw(outputs: Sequence[Any], seed: int) -> list[np.ndarray]:
     return [rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape) for o in outputs]
 
 
-def numeric(function: Callable[..., Any], arrays: Sequence[Any], seed: int = 0) -> list[np.ndarray]:
+def numeric(
+    function: Callable[..., Any], arrays: Sequence[Any], device: str = "cpu", seed: int = 0
+) -> list[np.ndarray]:
     """The same gradients by central differences."""
     arrays = [np.array(a, dtype=np.float64) for a in arrays]
 
     def scalar() -> float:
         with tg.enable_grad():  # a function that differentiates inside needs the tape
-            outputs = outputs_of(function(*(tensor(a, requires_grad=True) for a in arrays)))
+            outputs = outputs_of(function(*(tensor(a, device, requires_grad=True) for a in arrays)))
         cotangents = draw(outputs, seed)
         return float(sum(np.sum(to_host(o) * c) for o, c in zip(outputs, cotangents, strict=True)))
 
@@ -82,7 +84,7 @@ def check(function: Callable[..., Any], arrays: Sequence[Any], device: str = "cp
         function: of as many tensors as there are arrays.
         arrays: float64 values, away from kinks.
     """
-    expected = numeric(function, arrays)
+    expected = numeric(function, arrays, device)
     for i, (have, want) in enumerate(zip(taped(function, arrays, device), expected, strict=True)):
         tolerances.assert_same(have, want, f"gradient of input {i}", tolerances.DIFFERENCES)
 
@@ -110,5 +112,5 @@ def gradient_of(function: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 def check_second(function: Callable[..., Any], arrays: Sequence[Any], device: str = "cpu") -> None:
     """Second order: gradients of the gradients, for inputs and output gradients alike."""
-    outputs = outputs_of(function(*(tensor(a) for a in arrays)))
+    outputs = outputs_of(function(*(tensor(a, device) for a in arrays)))
     check(gradient_of(function, len(arrays)), [*arrays, *draw(outputs, 1)], device)
