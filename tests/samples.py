@@ -5,11 +5,17 @@ Every file in `tables/` has the rows of one family.
 
 from __future__ import annotations
 
-from rows import Bad, Row, Sample
-from tables import compare, elementwise, heads, index, linalg, reduce, shape
+import importlib
+import pkgutil
 
-TABLES = (elementwise, compare, reduce, linalg, shape, index, heads)
+import tables
+from rows import Bad, Row, Sample
+
+TABLES = [
+    importlib.import_module(f"tables.{m.name}") for m in pkgutil.iter_modules(tables.__path__)
+]
 ROWS: list[Row] = [row for table in TABLES for row in table.ROWS]
 BY_NAME = {row.name: row for row in ROWS}
+assert len(BY_NAME) == len(ROWS), "two rows of one name"
 
-__all__ = ["BY_NAME", "ROWS", "Bad", "Row", "Sample"]
+__all__ = ["BY_NAME", "ROWS", "TABLES", "Bad", "Row", "Sample"]

@@ -7,6 +7,7 @@ optimisers that run on it hold no hidden conversion, which is what has to be tru
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -166,8 +167,8 @@ class StrictArray(NDArrayOperatorsMixin):
     def squeeze(self, axis: Any = None) -> StrictArray:
         return _wrap(self.host.squeeze(axis), self)
 
-    def astype(self, dtype: Any, copy: bool = True) -> StrictArray:
-        return _wrap(self.host.astype(dtype, copy=copy), self)
+    def astype(self, dtype: Any, order: str = "K", *, copy: bool = True) -> StrictArray:
+        return _wrap(self.host.astype(dtype, order, copy=copy), self)
 
     def copy(self, order: str = "C") -> StrictArray:
         return StrictArray(self.host.copy(order))
@@ -255,10 +256,15 @@ def _whole(index: Any) -> Any:
     return parts if any(part is Ellipsis for part in parts) else (*parts, Ellipsis)
 
 
+def _as_strided(x: StrictArray, shape: Any, strides: Any) -> StrictArray:
+    return _wrap(np.lib.stride_tricks.as_strided(x.host, shape, strides), x)
+
+
 class _Namespace:
     """NumPy's functions with results on the device."""
 
     ndarray = StrictArray
+    lib = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=_as_strided))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -285,4 +291,11 @@ def to_host(array: StrictArray) -> np.ndarray:
     return array.host.copy()
 
 
-register_backend(StrictArray, "standin", namespace, from_host, to_host)
+def special() -> Any:
+    """SciPy's functions, which are NumPy ufuncs and so run on the device."""
+    import scipy.special
+
+    return scipy.special
+
+
+register_backend(StrictArray, "standin", namespace, from_host, to_host, special=special)

@@ -165,6 +165,14 @@ def test_recorded_in_place_operations_give_the_gradient_of_their_out_of_place_fo
     assert w.grad.tolist() == [1.0 + 3.0, 0.0, 3.0]
 
 
+def test_an_operand_given_by_name_is_recorded_too():
+    y = tg.ones(3, requires_grad=True)
+    x = tg.zeros(3)
+    x.add_(other=y * 2)
+    x.sum().backward()
+    assert y.grad.tolist() == [2.0] * 3
+
+
 def test_recorded_in_place_keeps_the_memory():
     x = tg.ones(2, requires_grad=True)
     h = x * 1

@@ -18,10 +18,15 @@ torch = pytest.importorskip("torch")
 pytestmark = [
     pytest.mark.torch,
     pytest.mark.filterwarnings(r"ignore:var\(\).*degrees of freedom:UserWarning"),
+    pytest.mark.filterwarnings(r"ignore:reduction. 'mean' divides the total loss:UserWarning"),
+    pytest.mark.filterwarnings("ignore:torch.chain_matmul is deprecated:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Using torch.cross without specifying:UserWarning"),
+    pytest.mark.filterwarnings(r"ignore:index_reduce\(\) is in beta:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The reduce argument of torch.scatter:UserWarning"),
 ]
 
 NO_COUNTERPART = {"getitem", "setitem"}  # tests/test_indexing.py compares those by index
-COMPARED = [row for row in ROWS if row.name not in NO_COUNTERPART]
+COMPARED = [row for row in ROWS if row.name not in NO_COUNTERPART and row.torch != ""]
 
 
 def counterpart(row: Row) -> Any:
@@ -127,6 +132,8 @@ def test_integer_inputs_have_pytorchs_dtype_and_value(row: Row, dtype: str) -> N
             continue
 
         def change(array: np.ndarray) -> np.ndarray:
+            if not is_real(array):
+                return array  # an index
             return np.abs(np.round(array)).astype(dtype) + np.array(1, dtype)
 
         args = mapped(sample.args, change)
@@ -135,7 +142,7 @@ def test_integer_inputs_have_pytorchs_dtype_and_value(row: Row, dtype: str) -> N
             want = listed(
                 counterpart(row)(*mapped(args, torch.tensor), **mapped(kwargs, torch.tensor))
             )
-        except (RuntimeError, TypeError, NotImplementedError):
+        except (RuntimeError, TypeError, NotImplementedError, IndexError):
             continue
         with np.errstate(all="ignore"):
             have = listed(row.function(*mapped(args, tg.tensor), **mapped(kwargs, tg.tensor)))

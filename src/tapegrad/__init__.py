@@ -1,6 +1,6 @@
 """tapegrad: an eager, tape-based autograd framework for NumPy and CuPy arrays."""
 
-from . import autograd, creation, cuda, errors, ops, random, record, sampling, tape
+from . import autograd, creation, cuda, errors, ops, patterns, random, record, sampling, tape
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -18,12 +18,14 @@ from .dtypes import (
     complex64,
     complex128,
     double,
+    finfo,
     float,
     float16,
     float32,
     float64,
     get_default_dtype,
     half,
+    iinfo,
     int,
     int8,
     int16,
@@ -38,22 +40,75 @@ from .dtypes import (
     uint32,
     uint64,
 )
+from .ops.activation import *
+from .ops.addmm import *
 from .ops.arithmetic import *
+from .ops.arrange import *
+from .ops.average_pooling import *
+from .ops.bessel import *
+from .ops.bilinear import *
 from .ops.cast import *
+from .ops.cdist import *
+from .ops.chain import *
 from .ops.choose import *
 from .ops.compare import *
+from .ops.convolution import *
+from .ops.cutting import *
+from .ops.decompose import *
+from .ops.determinant import *
+from .ops.diagonal import *
+from .ops.distance import *
+from .ops.dropout import *
+from .ops.einsum import *
 from .ops.elementwise import *
+from .ops.embed import *
+from .ops.embedding import *
+from .ops.exponential import *
+from .ops.former import *
+from .ops.gamma import *
+from .ops.gather import *
+from .ops.grid import *
 from .ops.index import *
+from .ops.integers import *
+from .ops.interpolation import *
+from .ops.joining import *
+from .ops.least_squares import *
 from .ops.linalg import *
+from .ops.local_response import *
+from .ops.matrix_function import *
+from .ops.moments import *
 from .ops.nn import *
+from .ops.normalisation import *
+from .ops.norms import *
+from .ops.padding import *
+from .ops.pairwise import *
+from .ops.pooling import *
+from .ops.predicates import *
+from .ops.products import *
+from .ops.put import *
+from .ops.quantile import *
 from .ops.reduce import *
+from .ops.repeating import *
+from .ops.representation import *
+from .ops.rounding import *
+from .ops.scan import *
+from .ops.scatter import *
+from .ops.search import *
 from .ops.shape import *
+from .ops.solve import *
+from .ops.sort import *
+from .ops.special import *
+from .ops.statistics import *
+from .ops.ternary import *
+from .ops.trigonometric import *
+from .ops.vectors import *
+from .patterns import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .sampling import *
 from .tensor import Tensor
 
 from . import methods, protocols  # isort: skip  (they bind Tensor's methods)
-from . import nn, optim  # isort: skip
+from . import func, linalg, nn, optim, special, utils  # isort: skip
 
 __version__ = "0.1.0"
 
@@ -72,13 +127,16 @@ __all__ = [
     "double",
     "enable_grad",
     "errors",
+    "finfo",
     "float",
     "float16",
     "float32",
     "float64",
+    "func",
     "get_default_dtype",
     "get_rng_state",
     "half",
+    "iinfo",
     "inference_mode",
     "initial_seed",
     "int",
@@ -87,6 +145,7 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "linalg",
     "long",
     "manual_seed",
     "nn",
@@ -99,11 +158,13 @@ __all__ = [
     "set_grad_enabled",
     "set_rng_state",
     "short",
+    "special",
     "tape",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "utils",
 ]
-for _module in (*ops.OPERATIONS, creation, sampling):
+for _module in (*ops.OPERATIONS, creation, patterns, sampling):
     __all__ += _module.__all__

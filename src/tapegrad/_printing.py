@@ -50,9 +50,10 @@ def _suppress(host: np.ndarray[Any, Any]) -> bool:
     if host.dtype.kind not in "fc" or not host.size:
         return False
     finite = np.abs(host[np.isfinite(host) & (host != 0)])
-    return not finite.size or bool(
-        finite.max() < 1e8 and finite.max() / finite.min() < 1e3 and finite.min() >= 1e-4
-    )
+    if not finite.size:
+        return True
+    least, most = float(finite.min()), float(finite.max())
+    return most < 1e8 and most / least < 1e3 and least >= 1e-4
 
 
 def _formatter(host: np.ndarray[Any, Any]) -> Any:

@@ -1,24 +1,23 @@
-"""Functions that make tensors."""
+"""Functions that make tensors from data, and tensors of one value."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from . import dtypes
-from ._typing import DTypeLike
-from .device import backend_for, backend_of, is_array, move
+from ._typing import DTypeLike, Shape
+from .device import backend_for, backend_of, is_array, move, owner
 from .errors import ArgumentError, DtypeError, ShapeError
 from .ops.cast import cast, transfer
-from .ops.shape import sizes
+from .ops.shape import clone, sizes
 from .tape import leaf
 from .tensor import Tensor, raw, to_host, wrap
 
 __all__ = [
-    "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full",
-    "full_like", "linspace", "ones", "ones_like", "tensor", "zeros", "zeros_like",
+    "as_tensor", "asarray", "empty", "empty_like", "from_dlpack", "from_numpy", "full", "full_like",
+    "ones", "ones_like", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -138,6 +137,49 @@ def as_tensor(data: Any, dtype: DTypeLike = None, device: Any = None) -> Tensor:
     return finish(_array(data, dtype, copy=False), device)
 
 
+def asarray(
+    obj: Any,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool | None = None,
+) -> Tensor:
+    """Make a tensor, sharing the memory or not.
+
+    Args:
+        obj: number, (nested) sequence of numbers, array or tensor.
+        dtype, device: as for `tensor`.
+        copy: True to copy in any case, False to share or refuse, None to copy where it is needed.
+        requires_grad: True for a leaf that records, False for a tensor that does not; None leaves a
+            tensor on the tape and everything else off it.
+
+    Raises:
+        ArgumentError: if the memory cannot be shared and `copy` is False.
+
+    Example:
+        >>> import numpy as np, tapegrad as tg
+        >>> a = np.zeros(2)
+        >>> t = tg.asarray(a, copy=False)
+        >>> a[0] = 7.0
+        >>> t
+        tensor([7., 0.], dtype=tapegrad.float64)
+    """
+    source = raw(obj)
+    out = as_tensor(obj, dtype, device)
+    shared = is_array(source) and owner(out.array) is owner(source)
+    if copy is False and not shared:
+        raise ArgumentError(
+            f"asarray: a {type(obj).__name__} cannot become a tensor of {out.dtype} on "
+            f"{out.device} without a copy; leave out copy=False"
+        )
+    if copy and shared:
+        out = clone(out)
+    if requires_grad is None or requires_grad == out.requires_grad:
+        return out
+    return finish(out.array[...], requires_grad=requires_grad)
+
+
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor on the memory of a NumPy array; changes of one are seen by the other.
 
@@ -187,12 +229,18 @@ def legacy_tensor(cls: type, *args: Any, device: Any = None) -> Tensor:
 # -- constant ----------------------------------------------------------------------------------------
 
 
+def new_shape(op: str, given: tuple[Any, ...]) -> Shape:
+    """The shape of a new tensor, from sizes given one by one or as one sequence."""
+    shape = sizes(op, given)
+    if any(n < 0 for n in shape):
+        raise ArgumentError(f"{op}: sizes must not be negative, got {shape}")
+    return shape
+
+
 def _filled(
     op: str, maker: str, shape: Any, dtype: DTypeLike, device: Any, requires_grad: bool, *fill: Any
 ) -> Tensor:
-    size = sizes(op, shape)
-    if any(n < 0 for n in size):
-        raise ArgumentError(f"{op}: sizes must not be negative, got {size}")
+    size = new_shape(op, shape)
     make = getattr(backend_for(device).namespace, maker)
     return finish(make(size, *fill, dtype=dtypes.as_dtype(dtype)), device, requires_grad)
 
@@ -365,97 +413,3 @@ def full_like(
         tensor([5, 5])
     """
     return _like("full_like", input, dtype, device, requires_grad, fill_value)
-
-
-# -- sequences ---------------------------------------------------------------------------------------
-
-
-def arange(
-    start: Any,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Numbers from `start` up to `end`, without it, by `step`.
-
-    Args:
-        start, end, step: numbers; one alone is the end.
-        dtype: int64 if all are ints, else the default dtype.
-        device: the CPU by default.
-        requires_grad: whether to record what is computed from it.
-
-    Raises:
-        ArgumentError: if the step is zero or leads away from the end.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> tg.arange(1, 7, 2)
-        tensor([1, 3, 5])
-    """
-    if end is None:
-        start, end = 0, start
-    if step == 0 or (end - start) / step < 0:
-        raise ArgumentError(f"arange: step {step} does not lead from {start} to {end}")
-    whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
-    kind = dtypes.as_dtype(dtype) if dtype is not None or not whole else dtypes.int64
-    count = math.ceil((end - start) / step)
-    ramp = np.arange(count, dtype=np.int64 if whole else np.float64)
-    return finish((start + ramp * step).astype(kind), device, requires_grad)
-
-
-def linspace(
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Evenly spaced numbers, both ends included.
-
-    Args:
-        start, end: the ends.
-        steps: how many.
-        dtype: the default dtype by default.
-        device: the CPU by default.
-        requires_grad: whether to record what is computed from it.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> tg.linspace(0, 1, 3)
-        tensor([0.0000, 0.5000, 1.0000])
-    """
-    if steps < 0:
-        raise ArgumentError(f"linspace: steps must not be negative, got {steps}")
-    return finish(
-        np.linspace(start, end, steps, dtype=dtypes.as_dtype(dtype)), device, requires_grad
-    )
-
-
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: DTypeLike = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Ones on the diagonal, zeros elsewhere.
-
-    Args:
-        n, m: rows and columns; as many columns as rows by default.
-        dtype: the default dtype by default.
-        device: the CPU by default.
-        requires_grad: whether to record what is computed from it.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> tg.eye(2)
-        tensor([[1., 0.],
-                [0., 1.]])
-    """
-    return finish(np.eye(n, m, dtype=dtypes.as_dtype(dtype)), device, requires_grad)

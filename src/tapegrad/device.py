@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, DeviceError, DtypeError
+from .errors import ArgumentError, DependencyError, DeviceError, DtypeError
 
 ndarray = np.ndarray
 
@@ -86,6 +86,7 @@ class Backend:
         from_host: Callable[[Any], Any],
         to_host: Callable[[Any], Any],
         locate: Callable[[Any], device] | None = None,
+        special: Callable[[], Any] | None = None,
     ) -> None:
         self.array_type = array_type
         self.device_type = device_type
@@ -94,6 +95,33 @@ class Backend:
         self.to_host = to_host
         self.device = device(device_type)
         self.locate = locate or (lambda array: self.device)
+        self._import_special = special
+        self._special: Any = None
+
+    def special(self, op: str) -> Any:
+        """The namespace of special functions, under SciPy's names; imported when first asked for.
+
+        Args:
+            op: the function that needs it, for errors.
+
+        Raises:
+            DeviceError: if the backend has none.
+            DependencyError: if it cannot be imported.
+        """
+        if self._special is None:
+            if self._import_special is None:
+                raise DeviceError(
+                    f"{op}: device '{self.device}' has no special functions; "
+                    "register_backend(..., special=...) names their namespace"
+                )
+            try:
+                self._special = self._import_special()
+            except ImportError as error:
+                raise DependencyError(
+                    f"{op}: SciPy cannot be imported ({error}); install it with "
+                    "pip install 'tapegrad[scipy]'"
+                ) from None
+        return self._special
 
 
 _DEVICE_TYPES = {"cpu", "cuda"}
@@ -108,6 +136,7 @@ def register_backend(
     from_host: Callable[[Any], Any],
     to_host: Callable[[Any], Any],
     locate: Callable[[Any], device] | None = None,
+    special: Callable[[], Any] | None = None,
 ) -> Backend:
     """Make an array type a device: from then on tensors may wrap such arrays.
 
@@ -118,17 +147,26 @@ def register_backend(
         from_host: turns a NumPy array into one.
         to_host: turns one into a NumPy array.
         locate: tells which `device` an array lives on; by default `device(device_type)`.
+        special: imports the module with special functions for that type, under SciPy's names.
 
     Returns:
         The registered backend.
     """
     _DEVICE_TYPES.add(device_type)
-    backend = Backend(array_type, device_type, namespace, from_host, to_host, locate)
+    backend = Backend(array_type, device_type, namespace, from_host, to_host, locate, special)
     _by_array[array_type] = _by_device[device_type] = backend
     return backend
 
 
-register_backend(ndarray, "cpu", np, lambda array: array, lambda array: array)
+def _import_scipy_special() -> Any:
+    import scipy.special
+
+    return scipy.special
+
+
+register_backend(
+    ndarray, "cpu", np, lambda array: array, lambda array: array, special=_import_scipy_special
+)
 
 
 def _import_cupy() -> Any:
@@ -151,7 +189,12 @@ def _register_cupy() -> Backend:
     def locate(array: Any) -> device:
         return device("cuda", int(array.device.id))
 
-    return register_backend(cupy.ndarray, "cuda", cupy, from_host, cupy.asnumpy, locate)
+    def special() -> Any:
+        import cupyx.scipy.special  # needs no SciPy
+
+        return cupyx.scipy.special
+
+    return register_backend(cupy.ndarray, "cuda", cupy, from_host, cupy.asnumpy, locate, special)
 
 
 def backend_of(array: Any) -> Backend:

@@ -178,3 +178,101 @@ def can_cast(from_: DTypeLike, to: DTypeLike) -> builtins.bool:
     """
     have, want = category(as_dtype(from_)), category(as_dtype(to))
     return builtins.bool(have <= want)
+
+
+class finfo:
+    """Limits of a floating dtype, as Python numbers.
+
+    Args:
+        type: floating or complex dtype; the default dtype by default.
+
+    Attributes:
+        bits: size of one number.
+        eps: distance from 1 to the next larger number.
+        max, min: largest and smallest finite number.
+        smallest_normal, tiny: smallest positive number with full precision, under both its names.
+        resolution: `10**-digits`, with the number of decimal digits that are always kept.
+        dtype: name of the dtype; for a complex one that of its parts.
+
+    Raises:
+        DtypeError: for an integer or bool dtype.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.finfo(tg.float64).eps
+        2.220446049250313e-16
+    """
+
+    __slots__ = ("bits", "dtype", "eps", "max", "min", "resolution", "smallest_normal", "tiny")
+
+    def __init__(self, type: DTypeLike = None) -> None:
+        dtype = as_dtype(type)
+        if category(dtype) < 2:
+            raise DtypeError(f"finfo: type must be floating, got {dtype}; use tapegrad.iinfo")
+        info: Any
+        if dtype.name == "bfloat16":
+            import ml_dtypes
+
+            info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+        else:
+            info = np.finfo(dtype)
+        self.bits = builtins.int(info.bits)
+        self.eps = builtins.float(info.eps)
+        self.max = builtins.float(info.max)
+        self.min = builtins.float(info.min)
+        self.smallest_normal = self.tiny = builtins.float(info.smallest_normal)
+        self.resolution = builtins.float(f"1e-{info.precision}")
+        self.dtype = str(info.dtype)
+
+    def __eq__(self, other: object) -> builtins.bool:
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    def __hash__(self) -> builtins.int:
+        return hash(self.dtype)
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
+        )
+
+
+class iinfo:
+    """Limits of an integer dtype, as Python numbers.
+
+    Args:
+        type: integer dtype.
+
+    Attributes:
+        bits: size of one number.
+        max, min: largest and smallest number.
+        dtype: name of the dtype.
+
+    Raises:
+        DtypeError: for any other dtype, bool included.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.iinfo(tg.int8)
+        iinfo(min=-128, max=127, dtype=int8)
+    """
+
+    __slots__ = ("bits", "dtype", "max", "min")
+
+    def __init__(self, type: DTypeLike) -> None:
+        dtype = as_dtype(type)
+        if dtype.kind not in "iu":
+            raise DtypeError(f"iinfo: type must be an integer dtype, got {dtype}")
+        info = np.iinfo(dtype)
+        self.bits, self.max, self.min = info.bits, builtins.int(info.max), builtins.int(info.min)
+        self.dtype = dtype.name
+
+    def __eq__(self, other: object) -> builtins.bool:
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    def __hash__(self) -> builtins.int:
+        return hash(self.dtype)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -54,7 +54,7 @@ def replay(
     latest = stamps.latest
     for node in order:
         if node.saved is None or node.seq < latest:
-            _check(node)
+            check(node)
     pending: dict[Node, Any] = {}
     owned: set[Node] = set()
     found: dict[Node, Any] = {}
@@ -82,7 +82,7 @@ def replay(
             if saved is None:
                 raise GraphError(_freed(node))
             if create_graph:
-                saved = node.linked()
+                saved = node.linked() if isinstance(saved, tuple) else saved.linked(node)
             kind = node.__class__
             if kind is Pair or kind is Node:
                 plain = g.__class__ is ndarray
@@ -199,11 +199,11 @@ def _ends_at(node: Node, needed: set[Node]) -> bool:
     return all(parent not in needed for parent in node.parents)
 
 
-def _check(node: Node) -> None:
+def check(node: Node) -> None:
     """Refuse saved values that have been freed, or changed in place after they were recorded."""
     if node.saved is None:
         raise GraphError(_freed(node))
-    for value in node.saved:
+    for value in getattr(node.saved, "watched", node.saved):
         if value is None or not is_array(value):
             continue
         change = stamps.stamp_of(value)

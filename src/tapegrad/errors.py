@@ -4,6 +4,8 @@ Each type is also the built-in that Python users would expect in its place, and 
 `RuntimeError`, which is what PyTorch raises, so that ported `except` clauses keep working.
 """
 
+import numpy as np
+
 
 class TapegradError(RuntimeError):
     """Base of all errors raised by tapegrad."""
@@ -25,8 +27,16 @@ class ArgumentError(TapegradError, ValueError):
     """An argument with a value that has no meaning here."""
 
 
+class LinAlgError(TapegradError, np.linalg.LinAlgError):
+    """A matrix that cannot be inverted or decomposed: singular, not positive-definite, not finite."""
+
+
 class DeviceError(TapegradError, ValueError):
     """Operands on different devices, or a device that is not there."""
+
+
+class DependencyError(TapegradError, ImportError):
+    """An optional package that a function needs and that cannot be imported."""
 
 
 class GraphError(TapegradError):

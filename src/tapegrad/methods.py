@@ -9,11 +9,11 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import creation, dtypes, sampling, stamps
+from . import creation, dtypes, refilling, sampling, stamps
 from .autograd.backward import backward as run_backward
 from .device import device, owner
 from .errors import ArgumentError, DeviceError, DtypeError, GraphError
@@ -23,6 +23,9 @@ from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace
 from .tape import Leaf, hooks
 from .tensor import Tensor, raw, to_host, wrap
+
+if TYPE_CHECKING:
+    from .debug import Tape
 
 # -- conversions -------------------------------------------------------------------------------------
 
@@ -305,6 +308,20 @@ def backward(
     run_backward(self, gradient, retain_graph, create_graph, inputs)
 
 
+def tape(self: Tensor, names: Any = None) -> Tape:
+    """List the operations behind this tensor, in the order in which they ran; see `debug.Tape`.
+
+    Args:
+        names: names for tensors: a mapping from names, or pairs as `named_parameters()` gives.
+
+    Raises:
+        GraphError: if the tensor does not require grad.
+    """
+    from .debug import Tape
+
+    return Tape(self, names=names)
+
+
 def _get_data(self: Tensor) -> Tensor:
     return wrap(self.array[...])
 
@@ -498,7 +515,7 @@ def _reflected(operation: Any) -> Any:
 
 
 def _bind() -> None:
-    for module in (*OPERATIONS, sampling):
+    for module in (*OPERATIONS, sampling, refilling):
         for name in getattr(module, "METHODS", ()):
             setattr(Tensor, name, getattr(module, name))
         for name in getattr(module, "INPLACE", ()):
@@ -506,7 +523,7 @@ def _bind() -> None:
     here = (
         item, tolist, numpy, to, cuda, cpu, type_as, requires_grad_, retain_grad, register_hook,
         backward, zero_, fill_, copy_, size, numel, dim, element_size, is_contiguous, data_ptr,
-        is_floating_point, view, expand_as, view_as,
+        is_floating_point, view, expand_as, view_as, tape,
     )  # fmt: skip
     for method in here:
         setattr(Tensor, method.__name__, method)
@@ -519,11 +536,13 @@ def _bind() -> None:
         setattr(Tensor, name, property(getter))
     setattr(Tensor, "data", property(_get_data, _set_data))  # noqa: B010
     aliases = {
-        "__truediv__": "div", "__floordiv__": "floor_divide", "__matmul__": "matmul", "__neg__": "neg", "__abs__": "abs",
+        "__truediv__": "div", "__floordiv__": "floor_divide", "__matmul__": "matmul", "__neg__": "neg", "__pos__": "positive",
+        "__abs__": "abs",
         "__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge",
         "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
         "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor",
         "__invert__": "bitwise_not",
+        "__lshift__": "bitwise_left_shift", "__rshift__": "bitwise_right_shift",
     }  # fmt: skip
     for alias, name in aliases.items():
         setattr(Tensor, alias, getattr(Tensor, name))
@@ -533,7 +552,7 @@ def _bind() -> None:
     setattr(Tensor, "__mod__", arithmetic._remainder)  # noqa: B010
     for name in ("add", "mul"):  # they commute to the bit
         setattr(Tensor, f"__r{name}__", getattr(arithmetic, f"_{name}"))
-    for name in ["sub", "truediv", "pow", "floordiv", "mod", "matmul"]:
+    for name in ["sub", "truediv", "pow", "floordiv", "mod", "matmul", "lshift", "rshift"]:
         setattr(Tensor, f"__r{name}__", _reflected(getattr(Tensor, f"__{name}__")))
     for name, ufunc in {
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,

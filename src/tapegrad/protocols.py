@@ -5,14 +5,24 @@ The same protocols let the rules be written in NumPy's words: handed a tensor, t
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from .device import backend_of
-from .errors import DtypeError
-from .ops import arithmetic, choose, compare, elementwise, index, linalg, reduce, shape
+from .errors import ArgumentError, DtypeError
+from .ops import (
+    arithmetic,
+    choose,
+    compare,
+    cutting,
+    elementwise,
+    index,
+    linalg,
+    moments,
+    reduce,
+    shape,
+)  # fmt: skip
 from .ops.words import FUNCTIONS, REDUCTIONS, UFUNCS, implements
 from .tensor import Tensor, raw, wrap
 
@@ -57,14 +67,14 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
 
 
 def _reduce_max(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
-    if axis is None:
-        return reduce.max(x)  # type: ignore[no-any-return]
+    if axis is None or isinstance(axis, tuple):
+        return moments.amax(x, axis, keepdims)
     return reduce.max(x, axis, keepdims).values  # type: ignore[no-any-return]
 
 
 def _reduce_min(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
-    if axis is None:
-        return reduce.min(x)  # type: ignore[no-any-return]
+    if axis is None or isinstance(axis, tuple):
+        return moments.amin(x, axis, keepdims)
     return reduce.min(x, axis, keepdims).values  # type: ignore[no-any-return]
 
 
@@ -76,10 +86,11 @@ REDUCTIONS.update({
 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     implementation = FUNCTIONS.get(function)
-    if implementation is None:
+    out = kwargs.get("out") is not None
+    if implementation is None or out:
         raise DtypeError(
-            f"np.{function.__name__} is not recorded for tensors; use a tapegrad function, or "
-            "x.detach().numpy() to leave the tape"
+            f"np.{function.__name__}{' with out' if out else ''} is not recorded for tensors; use a "
+            "tapegrad function, or x.detach().numpy() to leave the tape"
         )
     return implementation(*args, **kwargs)
 
@@ -197,11 +208,12 @@ def _stack(arrays: Any, axis: int = 0) -> Any:
 
 @implements(np.split)
 def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    n = ary.shape[axis]
-    if isinstance(indices_or_sections, int):
-        return list(shape.split(ary, n // indices_or_sections, axis))
-    ends = [0, *indices_or_sections, n]
-    return list(shape.split(ary, [b - a for a, b in pairwise(ends)], axis))
+    n, sections = ary.shape[axis], indices_or_sections
+    if isinstance(sections, int) and (sections <= 0 or n % sections):
+        raise ArgumentError(
+            f"np.split: {sections} parts of {n} elements are not equal; use np.array_split"
+        )
+    return list(cutting.tensor_split(ary, sections, axis))
 
 
 @implements(np.take_along_axis)
@@ -209,11 +221,6 @@ def _take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
     return index.take_along_dim(
         arr, indices if isinstance(indices, Tensor) else wrap(indices[...]), axis
     )
-
-
-@implements(np.dot)
-def _dot(a: Any, b: Any) -> Any:
-    return linalg.matmul(a, b) if a.ndim and b.ndim else arithmetic.mul(a, b)
 
 
 @implements(np.copy)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .device import device as Device
-from .errors import ArgumentError
+from .errors import ArgumentError, DtypeError
 from .tensor import Tensor, wrap
 
 
@@ -103,7 +103,13 @@ default_generator.seed()
 
 def numpy_generator(generator: Generator | None) -> np.random.Generator:
     """NumPy's generator behind ours, the default one for None."""
-    return (default_generator if generator is None else generator).numpy
+    if generator is None:
+        return default_generator.numpy
+    if not isinstance(generator, Generator):
+        raise DtypeError(
+            f"generator: must be a tapegrad.Generator or None, got {type(generator).__name__}"
+        )
+    return generator.numpy
 
 
 def manual_seed(seed: int) -> Generator:

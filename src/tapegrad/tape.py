@@ -40,7 +40,8 @@ class Node:
     Attributes:
         parents: node of each input, None where it needs no gradient.
         rules: one function per input, `rule(g, *saved)`, giving that input's gradient.
-        saved: values that the rules read; None once they have been freed.
+        saved: values that the rules read, a tuple, or what makes them when it is iterated
+            (`autograd/checkpoint.py`); None once they have been freed.
         seq: time on the tape's clock.
         shape, dtype: of the value, and so of its gradient.
         value: `id` of the value's array, set once somebody saves it.
@@ -177,7 +178,8 @@ class Output(Node):
 
 def op_name(rule: Rule) -> str:
     """The operation's name, read off its rule's: `_mul_vjp_x` belongs to `mul`."""
-    return getattr(rule, "op", None) or rule.__name__.lstrip("_").partition("_vjp")[0]
+    name: str = getattr(rule, "__name__", type(rule).__name__)
+    return getattr(rule, "op", None) or name.lstrip("_").partition("_vjp")[0]
 
 
 def leaf(tensor: Tensor) -> Leaf:

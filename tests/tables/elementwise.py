@@ -42,7 +42,8 @@ def _pow_samples(rng: np.random.Generator) -> list[Sample]:
 
 def _pow_edges(rng: np.random.Generator) -> list[Sample]:
     zeros = np.array([0.0, 0.0, 0.0, 2.0, -2.0, 0.0])
-    return [S((zeros, np.array([0.0, 1.0, 2.0, 0.0, 2.0, 3.0]))), S((np.array([0.0, 1.0]), 0)),
+    below = np.array([-1.0, -0.5, 2.0])
+    return [S((np.zeros(3), below)), S((0.0, below)), S((zeros, np.array([0.0, 1.0, 2.0, 0.0, 2.0, 3.0]))), S((np.array([0.0, 1.0]), 0)),
             S((np.array([0.0, 2.0]), 1)), S((np.array([0.0, 2.0]), 2))]  # fmt: skip
 
 
@@ -76,15 +77,20 @@ def _where_samples(rng: np.random.Generator) -> list[Sample]:
 
 
 ROWS = [
-    binary("add", lambda x, y, alpha=1: x + alpha * y, numpy=np.add),
+    binary("add", lambda x, y, alpha=1: x + alpha * y, numpy=np.add, bad=(
+        UNFIT, STRING, Bad((np.ones(2, int), np.ones(2, int)), errors.DtypeError, "alpha", {"alpha": 0.5}))),
     binary("sub", lambda x, y, alpha=1: x - alpha * y, numpy=np.subtract, bad=(
-        UNFIT, STRING, Bad((np.ones(2, bool), np.ones(2, bool)), errors.DtypeError, "sub"))),
+        UNFIT, STRING, Bad((np.ones(2, bool), np.ones(2, bool)), errors.DtypeError, "sub"),
+        Bad((np.ones(2, bool), 1), errors.DtypeError, "bool tensor"),
+        Bad((np.ones(2), np.ones(2, bool)), errors.DtypeError, "bool tensor"),
+        Bad((np.ones(2, int), np.ones(2, int)), errors.DtypeError, "alpha", {"alpha": 0.5}))),
     binary("mul", np.multiply, numpy=np.multiply),
     binary("div", np.true_divide, edges=finite_pairs, numpy=np.true_divide, bad=(
         UNFIT, STRING, Bad((np.ones(2), 2), errors.ArgumentError, "rounding_mode", {"rounding_mode": "up"}))),
     binary("floor_divide", np.floor_divide, quotients, lambda rng: [], numpy=np.floor_divide,
            torch_gradient=False),
-    binary("remainder", np.remainder, quotients, lambda rng: [], numpy=np.remainder),
+    binary("remainder", np.remainder, quotients, lambda rng: [], numpy=np.remainder, bad=(
+        UNFIT, STRING, Bad((np.ones(2, bool), np.ones(2, bool)), errors.DtypeError, "remainder"))),
     binary("pow", np.power, _pow_samples, _pow_edges, numpy=np.power, bad=(
         UNFIT, Bad((np.ones(2, int), np.array([-1, 2])), errors.ArgumentError, "pow"))),
     Row("neg", tg.neg, np.negative, both(away), special(), method="neg", inplace="neg_",
@@ -107,7 +113,11 @@ ROWS = [
     Row("clamp", tg.clamp, _clamp_reference, _clamp_samples, _clamp_edges, method="clamp",
         inplace="clamp_", bad=(
             Bad((np.ones(2),), errors.ArgumentError, "at least one of min and max"),
-            Bad((np.ones(2), np.ones(3)), errors.ShapeError, "broadcast"))),
+            Bad((np.ones(2), np.ones(3)), errors.ShapeError, "broadcast"),
+            Bad((np.ones(2, "u1"), 0, 300), errors.ArgumentError, "number 300 is beyond the range of uint8"),
+            Bad((np.ones(2, "f2"), -1e9), errors.ArgumentError, "beyond the range of float16"),
+            Bad((np.ones(2), 2j), errors.DtypeError, "clamp: not defined for complex"),
+            Bad((np.ones(2, bool), True), errors.DtypeError, "clamp: not defined for bool"))),
     Row("where", tg.where, np.where, _where_samples, numpy=np.where, bad=(
         Bad((np.ones(2), 1.0, 0.0), errors.DtypeError, "condition must be a bool"),
         Bad((np.ones(2, bool), np.ones(3), 0.0), errors.ShapeError, "broadcast"))),

@@ -80,6 +80,7 @@ ROWS = [
         S(([normal(rng, 2)],)), S(([normal(rng, 0, 2), normal(rng, 2, 2)], 0)),
         S(([normal(rng, 3, 2).T, normal(rng, 2, 3)[::-1]], 1))], bad=(
             Bad(([np.ones((2, 3)), np.ones((2, 2))],), errors.ShapeError, "tensors[1]"),
+            Bad(([np.ones((2, 3)), np.ones(2)], 1), errors.ShapeError, "tensors[1]"),
             Bad(([],), errors.ArgumentError, "at least one"),
             Bad(([np.ones(()), np.ones(())],), errors.ShapeError, "use stack"),
             Bad(([np.ones(2), 3.0],), errors.DtypeError, "tensors[1]"))),

@@ -40,19 +40,103 @@ def kernel(text: Callable[..., Any]) -> Any:
     return call
 
 
+from .activation import bounded_log, softplus  # noqa: E402
+from .arrange import diagonal_put, pad, pad_along, unpad_along  # noqa: E402
 from .arrays import broadcast, index_add, index_zero, scatter_along  # noqa: E402
+from .attention import attention_grad  # noqa: E402
+from .convolution import (  # noqa: E402
+    Window,
+    col2im,
+    conv,
+    conv_input_grad,
+    conv_weight_grad,
+    im2col,
+)
+from .embedding import add_rows  # noqa: E402
+from .error_function import erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri  # noqa: E402
 from .fused import cross_entropy_grad, largest, relu, relu_grad, sigmoid, softmax  # noqa: E402
+from .gather import combine_at, running  # noqa: E402
+from .matrices import cholesky, cofactors, lu_factor, row_order, solve_triangular  # noqa: E402
+from .normalisation import normalise_grad, window_sum  # noqa: E402
+from .pooling import max_windows, max_windows_at, sum_windows  # noqa: E402
+from .scan import accumulate, logaddexp_scan, recurrence  # noqa: E402
+from .special import (  # noqa: E402
+    bessel_j0,
+    bessel_j1,
+    bessel_y0,
+    bessel_y1,
+    digamma,
+    gammainc,
+    gammaincc,
+    i0,
+    i0e,
+    i1,
+    i1e,
+    lgamma,
+    polygamma,
+    zeta,
+)
 
 __all__ = [
+    "Window",
+    "accumulate",
+    "add_rows",
+    "attention_grad",
+    "bessel_j0",
+    "bessel_j1",
+    "bessel_y0",
+    "bessel_y1",
+    "bounded_log",
     "broadcast",
+    "cholesky",
+    "cofactors",
+    "col2im",
+    "combine_at",
+    "conv",
+    "conv_input_grad",
+    "conv_weight_grad",
     "cross_entropy_grad",
+    "diagonal_put",
+    "digamma",
+    "erf",
+    "erfc",
+    "erfcx",
+    "erfinv",
+    "gammainc",
+    "gammaincc",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+    "im2col",
     "index_add",
     "index_zero",
     "kernel",
     "largest",
+    "lgamma",
+    "log_ndtr",
+    "logaddexp_scan",
+    "lu_factor",
+    "max_windows",
+    "max_windows_at",
+    "ndtr",
+    "ndtri",
+    "normalise_grad",
+    "pad",
+    "pad_along",
+    "polygamma",
+    "recurrence",
     "relu",
     "relu_grad",
+    "row_order",
+    "running",
     "scatter_along",
     "sigmoid",
     "softmax",
+    "softplus",
+    "solve_triangular",
+    "sum_windows",
+    "unpad_along",
+    "window_sum",
+    "zeta",
 ]

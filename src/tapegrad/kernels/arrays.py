@@ -43,6 +43,67 @@ def index_add(g, stages, shape, repeats):
     return out
 
 
+@index_add.register(np.ndarray)
+def _index_add_numpy(g, stages, shape, repeats):
+    # NumPy adds at one 1-d index five times as fast as at rows, or at several indices together
+    out = np.zeros(shape, g.dtype)
+    place = out
+    for stage in stages[:-1]:
+        place = place[stage]
+    if not repeats:
+        place[stages[-1]] = g
+        return out
+    few = g.size < 500  # then working the positions out costs more than it saves
+    at = None if few or place is not out else _flat_positions(stages[-1], shape)
+    if at is None:
+        np.add.at(place, stages[-1], g)
+    else:
+        np.add.at(out.reshape(-1), at.reshape(-1), g.reshape(-1))
+    return out
+
+
+def _flat_positions(index, shape):
+    """Positions that an index names in the flattened array; None where NumPy's way is as good.
+
+    Worked out for whole dimensions around a block of integer arrays.
+    """
+    ndim = len(shape)
+    given = [part for part in index if part is not Ellipsis]
+    if len(given) < len(index):
+        hole = next(i for i, part in enumerate(index) if part is Ellipsis)
+    else:
+        hole = len(given)
+    given[hole:hole] = [_ALL] * (ndim - len(given))
+    named = [i for i, part in enumerate(given) if part.__class__ is np.ndarray]
+    if len(given) != ndim or not named or named[-1] - named[0] + 1 != len(named):
+        return None
+    if any(
+        part.dtype.kind not in "iu" if part.__class__ is np.ndarray else part != _ALL
+        for part in given
+    ):
+        return None
+    strides = np.cumprod((1, *shape[:0:-1]), dtype=np.intp)[::-1]
+    block: np.ndarray | int = 0
+    for i in named:
+        part = given[i].astype(np.intp)
+        block = block + np.where(part < 0, part + shape[i], part) * strides[i]
+    after = _grid(shape[named[-1] + 1 :], strides[named[-1] + 1 :])
+    before = _grid(shape[: named[0]], strides)
+    inner = np.add.outer(block, after)
+    return np.add.outer(before, inner)
+
+
+_ALL = slice(None)
+
+
+def _grid(sizes, strides):
+    """Positions of all elements of some dimensions, relative to the first."""
+    positions = np.zeros((), np.intp)
+    for n, stride in zip(sizes, strides, strict=False):
+        positions = np.add.outer(positions, np.arange(n) * stride)
+    return positions
+
+
 @kernel
 def index_zero(g, stages):
     """A copy of `g` with zeros at an index: the adjoint of writing there."""

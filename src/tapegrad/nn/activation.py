@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from ..errors import ShapeError
 from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.nn import log_softmax, softmax
 from ..ops.shape import flatten
+from ..ops.smooth import (
+    gelu,
+    glu,
+    logsigmoid,
+    mish,
+    silu,
+    softmin,
+    softplus,
+    softsign,
+    tanhshrink,
+)
 from ..tensor import Tensor
 from .module import Module
 
@@ -119,6 +131,227 @@ def _dim(dim: int | None, input: Tensor) -> int:
     if dim is None:
         return 0 if input.ndim in (0, 1, 3) else 1
     return dim
+
+
+class GELU(Module):
+    """Apply `input * ndtr(input)`, with the normal distribution function; any shape.
+
+    Args:
+        approximate: "none", or "tanh" for the approximation.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.GELU()(tg.tensor([-1.0, 1.0]))
+        tensor([-0.1587,  0.8413])
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the layer is printed."""
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """Apply `input * sigmoid(input)` to every element; any shape.
+
+    Args:
+        inplace: overwrite the input.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.SiLU()(tg.tensor([-1.0, 1.0]))
+        tensor([-0.2689,  0.7311])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return silu(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the layer is printed."""
+        return "inplace=True" if self.inplace else ""
+
+
+class Mish(Module):
+    """Apply `input * tanh(softplus(input))` to every element; any shape.
+
+    Args:
+        inplace: overwrite the input.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.Mish()(tg.tensor([-1.0, 1.0]))
+        tensor([-0.3034,  0.8651])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return mish(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the layer is printed."""
+        return "inplace=True" if self.inplace else ""
+
+
+class Softplus(Module):
+    """Apply `log(1 + exp(beta * input)) / beta` to every element; any shape.
+
+    Args:
+        beta: sharpness of the bend.
+        threshold: value of `beta * input` above which the input itself is returned.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.Softplus()(tg.tensor(0.0))
+        tensor(0.6931)
+    """
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return softplus(input, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the layer is printed."""
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class LogSigmoid(Module):
+    """Apply the logarithm of the sigmoid to every element; any shape.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.LogSigmoid()(tg.tensor(0.0))
+        tensor(-0.6931)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return logsigmoid(input)
+
+
+class Softsign(Module):
+    """Apply `input / (1 + |input|)` to every element; any shape.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.Softsign()(tg.tensor(3.0))
+        tensor(0.7500)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return softsign(input)
+
+
+class Tanhshrink(Module):
+    """Apply `input - tanh(input)` to every element; any shape.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.Tanhshrink()(tg.tensor(1.0))
+        tensor(0.2384)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return tanhshrink(input)
+
+
+class GLU(Module):
+    """Multiply one half of a dimension by the sigmoid of the other.
+
+    Shape:
+        input with an even size along `dim`; the result has half of it.
+
+    Args:
+        dim: the dimension that is halved.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.GLU()(tg.tensor([2.0, 4.0, 0.0, 0.0]))
+        tensor([1., 2.])
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the layer is printed."""
+        return f"dim={self.dim}"
+
+
+class Softmin(Module):
+    """Apply the softmax of the negative along a dimension; the result has the input's shape.
+
+    Args:
+        dim: as for `Softmax`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.Softmin(0)(tg.tensor([0.0, 0.0]))
+        tensor([0.5000, 0.5000])
+    """
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the activation."""
+        return softmin(input, _dim(self.dim, input))
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the layer is printed."""
+        return f"dim={self.dim}"
+
+
+class Softmax2d(Module):
+    """Apply the softmax over the channels at every place.
+
+    Shape:
+        input (N, C, H, W) or (C, H, W); the result has the input's shape.
+
+    Raises:
+        ShapeError: for another number of dimensions.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.Softmax2d()(tg.zeros(2, 1, 1)).flatten()
+        tensor([0.5000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Compute `exp(input) / sum(exp(input))` over the channels."""
+        if input.ndim not in (3, 4):
+            raise ShapeError(
+                f"Softmax2d: input must be (N, C, H, W) or (C, H, W), got {input.shape}"
+            )
+        return softmax(input, -3)
 
 
 class Flatten(Module):

@@ -28,9 +28,10 @@ INPLACE = __all__
 
 ndarray = np.ndarray
 new = object.__new__
+_INT = np.dtype("int64")
 
 
-def binary(ufunc: Any, rules: Any, reads: str) -> Any:
+def binary(ufunc: Any, rules: Any, reads: str, check: Any = None) -> Any:
     """Make an operation of two operands from a NumPy function and the rules of its gradient.
 
     Promotion, the call and the recording stand in one frame, and operators are bound to it directly:
@@ -41,6 +42,7 @@ def binary(ufunc: Any, rules: Any, reads: str) -> Any:
         ufunc: the NumPy function of two operands.
         rules: the gradients of both, each `rule(g, x, y)`, or `rule(g)` if `reads` is `NOTHING`.
         reads: which operands the rules read: `ALL`, `CROSS` (each the other one's), or `NOTHING`.
+        check: called with both operands, unless they are floating and alike, to refuse some.
     """
     op = op_name(rules[0])
 
@@ -66,6 +68,8 @@ def binary(ufunc: Any, rules: Any, reads: str) -> Any:
         else:
             promote = True
         if promote:
+            if check is not None:
+                check(input, other)
             input, other = promoted(op, (input, other))
             x, y = raw(input), raw(other)
             px, py = _node(input), _node(other)
@@ -136,8 +140,16 @@ def add(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
         tensor([11., 12.])
     """
     if alpha != 1:
-        other = mul(other, alpha)
+        other = _times_alpha("add", input, other, alpha)
     return _add(input, other)
+
+
+def _times_alpha(op: str, input: Any, other: Any, alpha: Any) -> Any:
+    values = raw(input), raw(other)
+    whole = all(getattr(v, "dtype", np.dtype(type(v))).kind in "biu" for v in values)
+    if isinstance(alpha, float) and whole:
+        raise DtypeError(f"{op}: alpha must be an int for integer tensors, got {alpha}")
+    return mul(other, alpha)
 
 
 def _add_vjp(g):
@@ -165,8 +177,14 @@ def sub(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
         tensor([0., 1.])
     """
     if alpha != 1:
-        other = mul(other, alpha)
+        other = _times_alpha("sub", input, other, alpha)
     return _sub(input, other)
+
+
+def _no_bools(input: Any, other: Any) -> None:
+    for value in (input, other):
+        if isinstance(value, bool) or getattr(raw(value), "dtype", _INT).kind == "b":
+            raise DtypeError("sub: not defined for a bool tensor; use logical_xor, or ~ for a mask")
 
 
 def _sub_vjp_input(g):
@@ -177,7 +195,7 @@ def _sub_vjp_other(g):
     return -g
 
 
-_sub = binary(np.subtract, (_sub_vjp_input, _sub_vjp_other), NOTHING)
+_sub = binary(np.subtract, (_sub_vjp_input, _sub_vjp_other), NOTHING, _no_bools)
 
 
 def mul(input: TensorLike, other: TensorLike) -> Tensor:
@@ -236,9 +254,6 @@ def div(input: TensorLike, other: TensorLike, *, rounding_mode: str | None = Non
     if raw(input).__class__ is not float and getattr(raw(input), "dtype", _INT).kind in "biu":
         input, other = promoted("div", (input, other), floating=True)
     return _div(input, other)
-
-
-_INT = np.dtype("int64")
 
 
 def _div_vjp_input(g, x, y):
@@ -314,11 +329,18 @@ def _remainder_vjp_input(g, x, y):
     return g
 
 
+@singular
 def _remainder_vjp_other(g, x, y):
     return -g * np.floor_divide(x, y)
 
 
-_remainder = binary(np.remainder, (_remainder_vjp_input, _remainder_vjp_other), ALL)
+def _modulo(x, y):
+    if x.__class__ is ndarray and x.dtype.kind == "b":  # NumPy would answer int8
+        raise TypeError("convert one with .to(dtype)")
+    return np.remainder(x, y)
+
+
+_remainder = binary(_modulo, (_remainder_vjp_input, _remainder_vjp_other), ALL)
 
 
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
@@ -350,8 +372,9 @@ def _pow_vjp_input(g, x, y):
 
 def _pow_vjp_exponent(g, x, y):
     if isinstance(x, (int, float)):
-        return g * (x**y * np.log(x)) if x != 0 else np.where(y < 0, g * np.nan, 0)
-    return g * np.where((x == 0) & (y >= 0), 0, x**y * np.log(np.where(x == 0, 1, x)))
+        return g * (x**y * np.log(x)) if x != 0 else np.where(y < 0, g * -np.inf, 0)
+    flat = (x == 0) & (y >= 0)
+    return g * np.where(flat, 0, x**y * np.log(np.where(flat, 1, x)))
 
 
 _pow = binary(np.power, singulars(_pow_vjp_input, _pow_vjp_exponent), ALL)

@@ -126,7 +126,8 @@ def _number(value: Any, dtype: DType, like: Tensor) -> Any:
             return int(np.asarray(value).astype(dtype))
     if dtype.kind == "b":
         return bool(value)
-    return value
+    # NumPy does not know that bfloat16 is wider than a Python number
+    return dtype.type(value) if dtype.kind == "V" else value
 
 
 def floating(input: Any, op: str) -> Tensor:

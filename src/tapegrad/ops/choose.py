@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .._typing import TensorLike
+from .._typing import DType, TensorLike
 from ..errors import ArgumentError, DtypeError
 from ..record import ALL, record, record2
 from ..tensor import Tensor, raw, wrap
@@ -85,7 +86,8 @@ def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
         min, max: numbers or tensors that broadcast; None for no bound. NaN stays NaN.
 
     Raises:
-        ArgumentError: if both bounds are None.
+        ArgumentError: if both bounds are None, or for a number that the dtype cannot hold.
+        DtypeError: for complex operands, and for bool ones unless the only bound is a tensor.
 
     Example:
         >>> import tapegrad as tg
@@ -94,8 +96,17 @@ def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise ArgumentError("clamp: at least one of min and max must be given")
-    bounds = [bound for bound in (min, max) if bound is not None]
-    input, *bounds = promoted("clamp", (input, *bounds))
+    given = [bound for bound in (min, max) if bound is not None]
+    input, *bounds = promoted("clamp", (input, *given))
+    dtype = next(value.dtype for value in (input, *bounds) if isinstance(value, Tensor))
+    numbers = [isinstance(bound, Tensor) for bound in bounds].count(False)
+    if dtype.kind == "c" or (dtype.kind == "b" and (numbers or len(bounds) > 1)):
+        raise DtypeError(f"clamp: not defined for {dtype}; convert the operands to a real dtype")
+    if numbers:
+        bounds = [
+            bound if isinstance(bound, Tensor) else held("clamp", value, dtype)
+            for value, bound in zip(given, bounds, strict=True)
+        ]
     low = bounds[0] if min is not None else None
     high = bounds[-1] if max is not None else None
     x, lo, hi = raw(input), raw(low), raw(high)
@@ -123,6 +134,26 @@ def _clamp_vjp_min(g, x, lo, hi):
 def _clamp_vjp_max(g, x, lo, hi):
     below = x > hi if lo is None else (x > hi) | (lo > hi)
     return np.where(below, g, 0)
+
+
+def held(op: str, value: Any, dtype: DType) -> Any:
+    """A real number as the dtype holds it, truncated as in PyTorch, or an error beyond its range."""
+    value = value.item() if isinstance(value, np.generic) else value
+    size = abs(value)
+    if dtype.kind == "b":
+        return bool(value)
+    if dtype.kind == "f":
+        # the largest float16 first: np.finfo costs a microsecond
+        if size <= 65504 or not size < math.inf or size <= float(np.finfo(dtype).max):
+            return float(value)
+    elif size < math.inf:
+        info = np.iinfo(dtype)
+        value = int(value)
+        if info.min <= value <= info.max:
+            return value
+        if info.min == 0 and -info.max <= value < 0:  # wraps around, as in PyTorch
+            return value + info.max + 1
+    raise ArgumentError(f"{op}: the number {value} is beyond the range of {dtype}")
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:

@@ -10,10 +10,10 @@ from .._typing import TensorLike
 from ..device import as_array
 from ..errors import DtypeError
 from ..tensor import Tensor, raw, wrap
-from .cast import as_operand, floating, promoted, refused
+from .cast import as_operand, promoted, refused
 
 __all__ = [
-    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
+    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
     "gt", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or",
     "logical_xor", "lt", "ne",
 ]  # fmt: skip
@@ -306,28 +306,3 @@ def equal(input: Tensor, other: Tensor) -> bool:
     if input.shape != other.shape:
         return False
     return bool(eq(input, other).all().item())
-
-
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> bool:
-    """Whether `|input - other| <= atol + rtol * |other|` everywhere.
-
-    Args:
-        input, other: tensors, shapes that broadcast.
-        rtol, atol: relative and absolute tolerance.
-        equal_nan: count two NaN as close.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> tg.allclose(tg.tensor([1.0]), tg.tensor([1.0 + 1e-7]))
-        True
-    """
-    input, other = as_operand(input, "allclose"), as_operand(other, "allclose", "other")
-    if input.dtype != other.dtype:
-        raise DtypeError(f"allclose: dtypes differ, {input.dtype} and {other.dtype}; convert one")
-    x, y = floating(input, "allclose").array, floating(other, "allclose").array
-    close = (x == y) | ((np.abs(x - y) <= atol + rtol * np.abs(y)) & np.isfinite(y))
-    if equal_nan:
-        close = close | (np.isnan(x) & np.isnan(y))
-    return bool(wrap(as_array(np.all(close))).item())

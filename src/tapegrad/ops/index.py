@@ -28,7 +28,7 @@ def _plain(index: Any, array: Any) -> tuple[Any, ...]:
 def _part(part: Any, array: Any) -> Any:
     if isinstance(part, (int, slice)) or part is None or part is Ellipsis:
         return _slice(part) if isinstance(part, slice) else part
-    if isinstance(part, (list, tuple)):
+    if isinstance(part, (list, tuple, range)):
         part = np.asarray([raw(p) for p in part], dtype=None if len(part) else np.int64)
     part = raw(part)
     if isinstance(part, np.generic):
@@ -44,31 +44,34 @@ def _part(part: Any, array: Any) -> Any:
         raise DtypeError(
             f"index: tensors used as indices must be integer or bool, got {part.dtype}"
         )
-    if type(part) is not type(array):
-        if isinstance(
-            part, np.ndarray
-        ):  # a host index into a device array is copied there, as in PyTorch
-            return np.asarray(part) if isinstance(array, np.ndarray) else _to_device(part, array)
+    if type(part) is not type(array) and not isinstance(part, np.ndarray):
         raise DeviceError(
             "index: the index is on another device than the tensor; move it with .to()"
         )
-    if not part.ndim and part.dtype.kind != "b" and isinstance(part, np.ndarray):
-        return int(part)
+    if not part.ndim and part.dtype.kind != "b":
+        return int(backend_of(part).to_host(part))  # waits for the device, as PyTorch does
+    if type(part) is not type(array):  # a host index into a device array is copied there
+        return np.asarray(part) if isinstance(array, np.ndarray) else _to_device(part, array)
     return part
 
 
 def _slice(part: slice) -> slice:
     ends = (part.start, part.stop, part.step)
-    if any(isinstance(end, Tensor) for end in ends):
-        return slice(*(end.item() if isinstance(end, Tensor) else end for end in ends))
-    return part
+    if all(end is None or end.__class__ is int for end in ends):
+        return part
+    try:
+        return slice(*(None if end is None else end.__index__() for end in ends))
+    except AttributeError:
+        raise DtypeError(
+            f"index: the ends and the step of a slice must be ints, got {part}"
+        ) from None
 
 
 def _to_device(part: Any, array: Any) -> Any:
     return backend_of(array).from_host(part)
 
 
-def _stages(index: Any, array: Any) -> tuple[tuple[Any, ...], bool]:
+def stages_of(index: Any, array: Any) -> tuple[tuple[Any, ...], bool]:
     """An index as one or two plain indices to be applied in turn, and whether it copies.
 
     NumPy counts an int among tensors as a tensor, which moves the indexed dimensions; PyTorch takes
@@ -97,7 +100,7 @@ def _stages(index: Any, array: Any) -> tuple[tuple[Any, ...], bool]:
             first.append(part)
             if part is None or isinstance(part, slice):
                 second.append(every)
-    return (tuple(first), tuple(second)), True
+    return ((*first, Ellipsis), tuple(second)), True
 
 
 def _dims_used(part: Any) -> int:
@@ -106,7 +109,8 @@ def _dims_used(part: Any) -> int:
     return part.ndim if is_array(part) and part.dtype.kind == "b" else 1
 
 
-def _read(array: Any, stages: Any) -> Any:
+def read(array: Any, stages: Any) -> Any:
+    """Apply the stages of an index in turn."""
     for stage in stages:
         array = array[stage]
     return array
@@ -132,29 +136,36 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         (tensor([2., 4.]), tensor([3., 4.]))
     """
     x = input.array
-    stages, copies = _stages(index, x)
+    stages, copies = stages_of(index, x)
     try:
-        out = _read(x, stages)
+        out = read(x, stages)
     except (IndexError, ValueError) as error:
-        raise _refused(error, x) from None
-    tensor = record1(out, _getitem_vjp, input, (stages, x.shape, copies))
+        raise refused_index(error, x) from None
+    indices = index_arrays(stages) if copies else ()
+    repeats = any(part.dtype.kind != "b" for part in indices)
+    tensor = record1(out, _getitem_vjp, input, (stages, x.shape, repeats, *indices))
     if not copies:
         join_family(tensor, input)
     return tensor
 
 
-def _getitem_vjp(g, stages, shape, repeats):
+def index_arrays(stages: Any) -> tuple[Any, ...]:
+    """The arrays of an index, to be saved beside it: a later change of one is then noticed."""
+    return tuple(part for part in stages[-1] if is_array(part))
+
+
+def _getitem_vjp(g, stages, shape, repeats, *indices):
     return kernels.index_add(g, stages, shape, repeats)
 
 
 @kernels.index_add.register(Tensor)
 def _index_add(input, stages, shape, repeats):
     out = kernels.index_add(input.array, stages, shape, repeats)
-    return record1(out, _index_add_vjp, input, (stages,))
+    return record1(out, _index_add_vjp, input, (stages, *index_arrays(stages)))
 
 
-def _index_add_vjp(g, stages):
-    return _read(g, stages)
+def _index_add_vjp(g, stages, *indices):
+    return read(g, stages)
 
 
 @kernels.scatter_along.register(Tensor)
@@ -208,7 +219,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
         raise kind(
             f"take_along_dim: {error} (input of shape {x.shape}, indices of shape {i.shape})"
         ) from None
-    return record1(out, _take_along_dim_vjp, input, ((place,), x.shape))
+    return record1(out, _take_along_dim_vjp, input, ((place,), x.shape, i))
 
 
 def _along(indices: Any, dim: int, array: Any) -> tuple[Any, ...]:
@@ -222,7 +233,7 @@ def _along(indices: Any, dim: int, array: Any) -> tuple[Any, ...]:
     return place or (Ellipsis,)
 
 
-def _take_along_dim_vjp(g, stages, shape):
+def _take_along_dim_vjp(g, stages, shape, indices):
     return kernels.index_add(g, stages, shape, True)
 
 
@@ -249,7 +260,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         tensor([0., 5., 6.])
     """
     x = input.array
-    stages, _ = _stages(index, x)
+    stages, _ = stages_of(index, x)
     if not isinstance(value, (Tensor, int, float, complex)):
         from ..creation import tensor as make
 
@@ -262,41 +273,43 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         value = cast(value, x.dtype)
     recorded = check_writable("x[i] = v", input, value, "use tapegrad.where or a clone()")
     try:
-        target = _read(x, stages[:-1])
+        target = read(x, stages[:-1])
         target[stages[-1]] = raw(value)
     except (IndexError, ValueError) as error:
-        raise _refused(error, x, _shape_at(x, stages), value) from None
+        raise refused_index(error, x, _shape_at(x, stages), value) from None
     stamps.stamp(x, "x[i] = v")
     if recorded:
-        shape = _read(x, stages).shape
-        rebind(input, (_setitem_vjp_input, _setitem_vjp_value), value, (stages, shape))
+        saved = (stages, *index_arrays(stages))
+        rebind(input, (_setitem_vjp_input, _setitem_vjp_value), value, saved)
 
 
-def _setitem_vjp_input(g, stages, shape):
+def _setitem_vjp_input(g, stages, *indices):
     return kernels.index_zero(g, stages)
 
 
-def _setitem_vjp_value(g, stages, shape):
-    return _read(g, stages)
+def _setitem_vjp_value(g, stages, *indices):
+    return read(g, stages)
 
 
 @kernels.index_zero.register(Tensor)
 def _index_zero(input, stages):
-    return record1(kernels.index_zero(input.array, stages), _index_zero_vjp, input, (stages,))
+    saved = stages, *index_arrays(stages)
+    return record1(kernels.index_zero(input.array, stages), _index_zero_vjp, input, saved)
 
 
-def _index_zero_vjp(g, stages):
+def _index_zero_vjp(g, stages, *indices):
     return kernels.index_zero(g, stages)
 
 
 def _shape_at(x: Any, stages: Any) -> Any:
     try:
-        return _read(x, stages).shape
+        return read(x, stages).shape
     except (IndexError, ValueError):
         return None
 
 
-def _refused(error: Exception, x: Any, shape: Any = None, value: Any = None) -> Exception:
+def refused_index(error: Exception, x: Any, shape: Any = None, value: Any = None) -> Exception:
+    """The error to raise when NumPy has refused an index, or a value at it."""
     if isinstance(error, IndexError) or shape is None:
         return DimensionError(f"index: {error} (tensor of shape {x.shape})")
     return ShapeError(

@@ -61,7 +61,8 @@ def inplace(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
     write_vjp.op = name  # type: ignore[attr-defined]
 
     def change(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        other = next((a for a in args if isinstance(a, Tensor) and a.node is not None), None)
+        given = (*args, *kwargs.values())
+        other = next((a for a in given if isinstance(a, Tensor) and a.node is not None), None)
         recorded = check_writable(name, input, other, f"use {operation.__name__}")
         out = operation(input, *args, **kwargs)
         _check_result(name, input, out)

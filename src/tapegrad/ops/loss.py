@@ -24,7 +24,9 @@ def _reduction(op: str, reduction: str) -> None:
         raise ArgumentError(f"{op}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
     """Mean squared error.
 
     Value: mean over all elements of `(input - target)**2`. Adjoint: `2 g (input - target) / n`, and its
@@ -34,6 +36,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         input: tensor of any shape.
         target: tensor of the same shape.
         reduction: `"mean"`, `"sum"`, or `"none"` for the squared errors themselves.
+        weight: tensor of the same shape; the mean is divided by its sum.
 
     Raises:
         ShapeError: if the shapes differ; broadcasting here would hide a mistake.
@@ -50,6 +53,8 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
             f"mse_loss: input has shape {input.shape} and target {target.shape}; they must be equal "
             "(they would broadcast silently to something else); reshape one of them"
         )
+    if weight is not None:
+        return _weighted_mse_loss(input, target, reduction, weight)
     if input.array.dtype is not target.array.dtype or type(input.array) is not type(target.array):
         input, target = promoted("mse_loss", (input, target), floating=True)
     x, y = input.array, target.array
@@ -63,6 +68,19 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         out, scale = out / n if n else out * np.nan, 2.0 / n if n else np.nan
     rules = (_mse_loss_vjp_input, _mse_loss_vjp_target)
     return record2(out, rules, input, target, (x, y, scale))
+
+
+def _weighted_mse_loss(input: Tensor, target: Tensor, reduction: str, weight: Any) -> Tensor:
+    weight = as_operand(weight, "mse_loss", "weight")
+    if weight.shape != input.shape:
+        raise ShapeError(
+            f"mse_loss: weight must have the input's shape {input.shape}, got {weight.shape}"
+        )
+    loss = mse_loss(input, target, "none") * weight
+    if reduction == "none":
+        return loss
+    total = loss.sum()
+    return total if reduction == "sum" else total / weight.sum()
 
 
 def _mse_loss_vjp_input(g, x, y, scale):

@@ -28,9 +28,46 @@ max_pair: Any = namedtuple("max", ("values", "indices"))  # type: ignore[name-ma
 min_pair: Any = namedtuple("min", ("values", "indices"))  # type: ignore[name-match]
 
 
-def _kept(shape: Any, dims: Any) -> tuple[int, ...]:
+def kept_shape(shape: Any, dims: Any) -> tuple[int, ...]:
     """The shape with the reduced dimensions as ones, so that a gradient broadcasts back."""
     return tuple(1 if i in dims else n for i, n in enumerate(shape))
+
+
+# What elements are added or multiplied in, by the character of their dtype, where that is not their
+# own: many float16 numbers would overflow or lose digits ("E" is bfloat16 of ml_dtypes).
+ACCUMULATOR = dict.fromkeys("?bBhHiIlLqQ", dtypes.int64) | dict.fromkeys("eE", dtypes.float32)
+
+
+def accumulated(op: str, input: Any, dtype: DTypeLike) -> tuple[Tensor, Any, Any]:
+    """Input converted to the dtype asked for, the dtype to accumulate in, and that of the result."""
+    input = as_operand(input, op)
+    if dtype is None:
+        wide = ACCUMULATOR.get(input.array.dtype.char)
+        return input, wide, wide if wide == dtypes.int64 else input.array.dtype
+    input = cast(input, dtypes.as_dtype(dtype))
+    own = input.array.dtype
+    return input, own if own.kind in "biu" else ACCUMULATOR.get(own.char), own
+
+
+def is_half(array: Any) -> bool:
+    """Whether elements are floating numbers of two bytes."""
+    return ACCUMULATOR.get(array.dtype.char) == dtypes.float32
+
+
+def in_float32(operation: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """An operation on a float16 tensor, computed in float32, gradient included, and rounded once."""
+    out = operation(cast(input, dtypes.float32), *args, **kwargs)
+    if isinstance(out, tuple):
+        return tuple(cast(o, input.dtype) for o in out)
+    return cast(out, input.dtype)
+
+
+def floating_operand(op: str, value: Any, hint: str = "convert it with .float()") -> Tensor:
+    """A tensor whose dtype is floating, or an error."""
+    tensor = as_operand(value, op)
+    if tensor.array.dtype.kind in "biu":
+        raise DtypeError(f"{op}: input must be floating, got {tensor.array.dtype}; {hint}")
+    return tensor
 
 
 def sum(
@@ -54,18 +91,21 @@ def sum(
         >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
         tensor([4., 6.])
     """
-    input = as_operand(input, "sum")
-    if dtype is not None:
-        input = cast(input, dtypes.as_dtype(dtype))
+    if dtype is None and isinstance(input, Tensor):
+        wide = ACCUMULATOR.get(input.array.dtype.char)
+    else:
+        input, wide, _ = accumulated("sum", input, dtype)
     x = input.array
     if dim is None and not keepdim:
-        if x.dtype.kind in "biu":
-            return wrap(as_array(np.add.reduce(x, axis=None, dtype=dtypes.int64)))
-        return record1(np.add.reduce(x, axis=None), _sum_vjp, input, (x.shape, None))
-    dims = normal_dims("sum", dim, x.ndim)
-    kind = dtypes.int64 if x.dtype.kind in "biu" else None
-    out = _add.reduce(x, axis=dims, dtype=kind, keepdims=keepdim)
-    return record1(out, _sum_vjp, input, (x.shape, _kept(x.shape, dims)))
+        out = np.add.reduce(x, axis=None, dtype=wide)
+        kept = None
+    else:
+        dims = normal_dims("sum", dim, x.ndim)
+        out = _add.reduce(x, axis=dims, dtype=wide, keepdims=keepdim)
+        kept = kept_shape(x.shape, dims)
+    if wide is dtypes.float32:
+        out = out.astype(x.dtype)
+    return record1(out, _sum_vjp, input, (x.shape, kept))
 
 
 def _sum_vjp(g, shape, kept):
@@ -99,18 +139,15 @@ def mean(
     input = as_operand(input, "mean")
     if dtype is not None:
         input = cast(input, dtypes.as_dtype(dtype))
+    input = floating_operand("mean", input, "pass dtype=tapegrad.float32")
     x = input.array
-    if x.dtype.kind in "biu":
-        raise DtypeError(
-            f"mean: input must be floating, got {x.dtype}; pass dtype=tapegrad.float32"
-        )
-    if x.dtype == dtypes.float16:  # the sum of many would overflow
-        return cast(mean(cast(input, dtypes.float32), dim, keepdim), dtypes.float16)
+    if is_half(x):
+        return in_float32(mean, input, dim, keepdim)
     dims = normal_dims("mean", dim, x.ndim)
     n = math.prod(x.shape[d] for d in dims)
     total = _add.reduce(x, axis=dims, keepdims=keepdim)
     out = total * (1 / n) if n else total * math.nan
-    return record1(out, _mean_vjp, input, (x.shape, _kept(x.shape, dims), n))
+    return record1(out, _mean_vjp, input, (x.shape, kept_shape(x.shape, dims), n))
 
 
 def _mean_vjp(g, shape, kept, n):
@@ -138,7 +175,7 @@ def var(
         correction: what is taken off the number of elements; 1 by default (Bessel's correction).
 
     Returns:
-        The variances; NaN where no degree of freedom is left.
+        The variances; infinite where no degree of freedom is left, NaN if all elements are equal too.
 
     Raises:
         DtypeError: for an integer or bool tensor.
@@ -148,31 +185,43 @@ def var(
         >>> tg.var(tg.tensor([1.0, 2.0, 3.0, 4.0]), correction=0)
         tensor(1.2500)
     """
-    if isinstance(dim, bool):  # var(unbiased), as PyTorch allows
-        dim, unbiased = None, dim
-    if unbiased is not None:
-        if correction is not None:
-            raise ArgumentError("var: give either unbiased or correction, not both")
-        correction = int(unbiased)
-    input = as_operand(input, "var")
+    dim, correction = correction_of("var", dim, unbiased, correction)
+    input = floating_operand("var", input)
     x = input.array
-    if x.dtype.kind in "biu":
-        raise DtypeError(f"var: input must be floating, got {x.dtype}")
-    if x.dtype == dtypes.float16:  # the sum of many would overflow
-        wide = var(cast(input, dtypes.float32), dim, None, keepdim, correction=correction)
-        return cast(wide, dtypes.float16)
-    dims = normal_dims("var", dim, x.ndim)
-    n = math.prod(x.shape[d] for d in dims)
-    freedom = n - (1 if correction is None else correction)
-    scale = 1 / freedom if freedom > 0 else math.nan
-    centred = x - np.add.reduce(x, axis=dims, keepdims=True) * (1 / n if n else math.nan)
-    out = _add.reduce(centred * centred, axis=dims, keepdims=keepdim) * scale
+    if is_half(x):
+        return in_float32(var, input, dim, None, keepdim, correction=correction)
+    out, _, dims, n, scale = deviation("var", x, dim, keepdim, correction)
     return record1(out, _var_vjp, input, (x, dims, n, scale))
 
 
 def _var_vjp(g, x, dims, n, scale):
     centred = x - np.add.reduce(x, axis=dims, keepdims=True) * (1 / n if n else math.nan)
-    return g.reshape(_kept(x.shape, dims)) * (2 * scale) * centred
+    g = g.reshape(kept_shape(x.shape, dims))
+    if scale == math.inf:
+        return g * np.where(centred == 0, math.nan, math.inf)
+    return g * (2 * scale) * centred
+
+
+def correction_of(op: str, dim: Any, unbiased: bool | None, correction: Any) -> tuple[Any, Any]:
+    """Dimensions and correction from PyTorch's two spellings, `(unbiased)` and `(dim, unbiased)`."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is None:
+        return dim, 1 if correction is None else correction
+    if correction is not None:
+        raise ArgumentError(f"{op}: give either unbiased or correction, not both")
+    return dim, int(unbiased)
+
+
+def deviation(op: str, x: Any, dim: Any, keepdim: bool, correction: float) -> Any:
+    """Variance, mean (dimensions kept), dimensions, their number of elements and one over the freedom."""
+    dims = normal_dims(op, dim, x.ndim)
+    n = math.prod(x.shape[d] for d in dims)
+    scale = 1 / (n - correction) if n > correction else math.inf  # 0 * inf: no spread, no freedom
+    mean = np.add.reduce(x, axis=dims, keepdims=True) * (1 / n if n else math.nan)
+    centred = x - mean
+    squares = _add.reduce(centred * centred, axis=dims, keepdims=keepdim)
+    return squares * scale if n else squares * math.nan, mean, dims, n, scale
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -191,6 +240,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
     Raises:
         ShapeError: if there are no elements to choose from.
+        ArgumentError: for `keepdim` without `dim`.
 
     Example:
         >>> import tapegrad as tg
@@ -200,7 +250,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     if isinstance(dim, Tensor):
         return maximum(input, dim)
     if dim is None:
-        return _whole("max", _max_vjp, input)
+        return _whole("max", _max_vjp, input, keepdim)
     return max_pair(*_along("max", np.argmax, _max_dim_vjp, input, dim, keepdim))
 
 
@@ -229,6 +279,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
     Raises:
         ShapeError: if there are no elements to choose from.
+        ArgumentError: for `keepdim` without `dim`.
 
     Example:
         >>> import tapegrad as tg
@@ -238,7 +289,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     if isinstance(dim, Tensor):
         return minimum(input, dim)
     if dim is None:
-        return _whole("min", _min_vjp, input)
+        return _whole("min", _min_vjp, input, keepdim)
     return min_pair(*_along("min", np.argmin, _min_dim_vjp, input, dim, keepdim))
 
 
@@ -250,7 +301,9 @@ def _min_dim_vjp(g, indices, dim, shape):
     return _max_dim_vjp(g, indices, dim, shape)
 
 
-def _whole(op: str, rule: Any, input: Any) -> Tensor:
+def _whole(op: str, rule: Any, input: Any, keepdim: bool) -> Tensor:
+    if keepdim:
+        raise ArgumentError(f"{op}: keepdim needs a dim; use a{op}(input, keepdim=True)")
     input = as_operand(input, op)
     x = input.array
     if not x.size:
@@ -307,6 +360,8 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 def _index_of(op: str, find: Any, input: Any, dim: int | None, keepdim: bool) -> Tensor:
     x = as_operand(input, op).array
+    if x.dtype.kind == "b":
+        raise DtypeError(f"{op}: not defined for bool; use input.to(tapegrad.uint8)")
     if dim is not None:
         dim = normal_dim(op, dim, x.ndim)
     if not (x.size if dim is None or not x.ndim else x.shape[dim]):
@@ -316,6 +371,8 @@ def _index_of(op: str, find: Any, input: Any, dim: int | None, keepdim: bool) ->
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether all elements are true (not zero); bool, carries no gradient.
+
+    The result for uint8 is uint8, and over `dim=()` every element is judged alone, as in PyTorch.
 
     Args:
         input: tensor.
@@ -327,12 +384,13 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         >>> tg.all(tg.tensor([True, False]))
         tensor(False)
     """
-    x = as_operand(input, "all").array
-    return wrap(as_array(np.all(x, axis=normal_dims("all", dim, x.ndim), keepdims=keepdim)))
+    return _truth("all", np.all, input, dim, keepdim)
 
 
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether any element is true (not zero); bool, carries no gradient.
+
+    The result for uint8 is uint8, and over `dim=()` every element is judged alone, as in PyTorch.
 
     Args:
         input: tensor.
@@ -344,5 +402,13 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         >>> tg.any(tg.tensor([True, False]))
         tensor(True)
     """
-    x = as_operand(input, "any").array
-    return wrap(as_array(np.any(x, axis=normal_dims("any", dim, x.ndim), keepdims=keepdim)))
+    return _truth("any", np.any, input, dim, keepdim)
+
+
+def _truth(op: str, find: Any, input: Any, dim: Any, keepdim: bool) -> Tensor:
+    x = as_operand(input, op).array
+    if isinstance(dim, (tuple, list)) and not dim:
+        out = as_array(x != 0)
+    else:
+        out = as_array(find(x, axis=normal_dims(op, dim, x.ndim), keepdims=keepdim))
+    return wrap(out.astype(x.dtype) if x.dtype == dtypes.uint8 else out)

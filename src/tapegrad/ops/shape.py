@@ -264,7 +264,8 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     return expand(input, tuple(size))
 
 
-def _tensors(op: str, tensors: Any) -> tuple[Tensor, ...]:
+def tensors_of(op: str, tensors: Any) -> tuple[Tensor, ...]:
+    """Tensors to be joined, on one device and in their common dtype."""
     if isinstance(tensors, Tensor) or not isinstance(tensors, (tuple, list)):
         raise ArgumentError(f"{op}: tensors must be a tuple or list of tensors")
     if not tensors:
@@ -301,13 +302,14 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         >>> tg.cat([tg.tensor([1.0]), tg.tensor([2.0, 3.0])])
         tensor([1., 2., 3.])
     """
-    parts = _tensors("cat", tensors)
+    parts = tensors_of("cat", tensors)
     full = [t for t in parts if t.shape != (0,)] or list(parts[:1])
     d = normal_dim("cat", dim, full[0].ndim)
     for i, t in enumerate(full):
         if not t.ndim:
             raise ShapeError(f"cat: tensors[{i}] is 0-d and cannot be joined; use stack")
-        if t.shape[:d] + t.shape[d + 1 :] != full[0].shape[:d] + full[0].shape[d + 1 :]:
+        rest = full[0].shape[:d] + full[0].shape[d + 1 :]
+        if t.ndim != full[0].ndim or t.shape[:d] + t.shape[d + 1 :] != rest:
             raise ShapeError(
                 f"cat: tensors[{i}] has shape {t.shape}, expected {full[0].shape} except in dim {d}"
             )
@@ -338,7 +340,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         >>> tg.stack([tg.tensor(1.0), tg.tensor(2.0)])
         tensor([1., 2.])
     """
-    parts = _tensors("stack", tensors)
+    parts = tensors_of("stack", tensors)
     d = normal_dim("stack", dim, parts[0].ndim + 1)
     for i, t in enumerate(parts):
         if t.shape != parts[0].shape:

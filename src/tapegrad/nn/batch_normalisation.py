@@ -1,0 +1,320 @@
+"""Layers that normalise each channel, and may keep running statistics of it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .. import creation
+from .._typing import DTypeLike
+from ..dtypes import int64
+from ..errors import ShapeError
+from ..ops import normalisation as ops
+from ..tensor import Tensor
+from .normalisation import Affine, size
+
+
+class _Running(Affine):
+    """Weight, bias and running statistics per channel."""
+
+    dims: tuple[int, ...]  # numbers of dimensions that an input may have
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        track_running_stats: bool,
+        device: Any,
+        dtype: DTypeLike,
+        bias: bool,
+    ) -> None:
+        super().__init__()
+        self.num_features = size(type(self).__name__, "num_features", num_features)
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        self._make((self.num_features,), affine, affine and bias, device, dtype)
+        mean = var = count = None
+        if track_running_stats:
+            mean = creation.zeros(self.num_features, device=device, dtype=dtype)
+            var = creation.ones(self.num_features, device=device, dtype=dtype)
+            count = creation.zeros((), device=device, dtype=int64)
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", var)
+        self.register_buffer("num_batches_tracked", count)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Set the running mean to zeros, the running variance to ones and the number of batches to 0."""
+        for tensor, value in (
+            (self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0),
+        ):  # fmt: skip
+            if tensor is not None:
+                tensor.fill_(value)
+
+    def reset_parameters(self) -> None:
+        """Set weight, bias and running statistics to their initial values."""
+        self.reset_running_stats()
+        super().reset_parameters()
+
+    def _check(self, input: Tensor) -> None:
+        if input.ndim not in self.dims:
+            wanted = " or ".join(f"{n}-d" for n in self.dims)
+            raise ShapeError(
+                f"{type(self).__name__.lower()}: input must be {wanted}, got shape {input.shape}"
+            )
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the layer is printed."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_Running):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise; in training move the running statistics."""
+        self._check(input)
+        counted = self.num_batches_tracked
+        tracked = self.training and self.track_running_stats
+        momentum = self.momentum
+        if momentum is None:  # the average over all batches so far
+            momentum = 1 / (counted.item() + 1) if tracked and counted is not None else 0.0
+        used = tracked or not self.training
+        out = ops.batch_norm(
+            input,
+            self.running_mean if used else None,
+            self.running_var if used else None,
+            self.weight,
+            self.bias,
+            self.training or (self.running_mean is None and self.running_var is None),
+            momentum,
+            self.eps,
+        )
+        if tracked and counted is not None:
+            counted.add_(1)
+        return out
+
+
+class BatchNorm1d(_BatchNorm):
+    """Normalise each channel over the batch, and over positions if there are any.
+
+    Shape:
+        input (N, C) or (N, C, L) with C = `num_features`; result the same.
+
+    Attributes:
+        weight: (C,), at first ones; None without `affine`.
+        bias: (C,), at first zeros; None without.
+        running_mean, running_var: (C,), at first zeros and ones; None without `track_running_stats`.
+        num_batches_tracked: how many batches they have seen.
+
+    Args:
+        num_features: C.
+        eps: added to the variance.
+        momentum: how far the running statistics move towards those of a batch; None for the average
+            over all batches.
+        affine: whether to multiply by a weight and add a bias.
+        track_running_stats: whether to keep running statistics, which `eval()` uses.
+        device, dtype: of parameters and buffers.
+        bias: whether to add one.
+
+    Raises:
+        ArgumentError: if `num_features` is no int or negative.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> layer = tg.nn.BatchNorm1d(2, affine=False)
+        >>> layer(tg.tensor([[1.0, 10.0], [3.0, 30.0]]))
+        tensor([[-1.0000, -1.0000],
+                [ 1.0000,  1.0000]])
+        >>> layer.running_mean
+        tensor([0.2000, 2.0000])
+
+    References:
+        Ioffe, Szegedy, "Batch Normalization" (2015).
+    """
+
+    dims = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Normalise each channel over the batch and all positions of an image.
+
+    Shape:
+        input (N, C, H, W) with C = `num_features`; result the same.
+
+    Attributes and arguments are those of `BatchNorm1d`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.BatchNorm2d(3)(tg.ones(2, 3, 4, 4)).shape
+        (2, 3, 4, 4)
+
+    References:
+        Ioffe, Szegedy, "Batch Normalization" (2015).
+    """
+
+    dims = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    """Normalise each channel over the batch and all positions of a volume.
+
+    Shape:
+        input (N, C, D, H, W) with C = `num_features`; result the same.
+
+    Attributes and arguments are those of `BatchNorm1d`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.BatchNorm3d(3)(tg.ones(2, 3, 2, 2, 2)).shape
+        (2, 3, 2, 2, 2)
+
+    References:
+        Ioffe, Szegedy, "Batch Normalization" (2015).
+    """
+
+    dims = (5,)
+
+
+class _InstanceNorm(_Running):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise; in training move the running statistics, if there are any."""
+        self._check(input)
+        single = input.ndim == self.dims[0]
+        channels = input.shape[0 if single else 1]
+        if channels != self.num_features:
+            said = f"input of shape {input.shape} must have {self.num_features} channels"
+            if self.affine:
+                raise ShapeError(f"{type(self).__name__.lower()}: {said}")
+            warnings.warn(
+                f"{type(self).__name__}: {said}, which makes no difference without affine",
+                stacklevel=3,
+            )
+        out = ops.instance_norm(
+            input.unsqueeze(0) if single else input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            0.0 if self.momentum is None else self.momentum,
+            self.eps,
+        )
+        return out.squeeze(0) if single else out
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalise each channel of each sample over all positions.
+
+    Shape:
+        input (N, C, L), or (C, L) for one sample, with C = `num_features`; result the same.
+
+    Attributes:
+        weight: (C,), at first ones; None without `affine`.
+        bias: (C,), at first zeros; None without.
+        running_mean, running_var: (C,), at first zeros and ones; None without `track_running_stats`.
+        num_batches_tracked: stays 0, as in PyTorch.
+
+    Args:
+        num_features: C.
+        eps: added to the variance.
+        momentum: how far the running statistics move towards those of an input.
+        affine: whether to multiply by a weight and add a bias.
+        track_running_stats: whether to keep running statistics, which `eval()` uses.
+        device, dtype: of parameters and buffers.
+        bias: whether to add one.
+
+    Raises:
+        ArgumentError: if `num_features` is no int or negative.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.InstanceNorm1d(2)(tg.tensor([[[1.0, 3.0], [10.0, 30.0]]]))
+        tensor([[[-1.0000,  1.0000],
+                 [-1.0000,  1.0000]]])
+
+    References:
+        Ulyanov, Vedaldi, Lempitsky, "Instance Normalization" (2016).
+    """
+
+    dims = (2, 3)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalise each channel of each sample over all positions of an image.
+
+    Shape:
+        input (N, C, H, W), or (C, H, W) for one sample, with C = `num_features`; result the same.
+
+    Attributes and arguments are those of `InstanceNorm1d`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.InstanceNorm2d(3)(tg.ones(2, 3, 4, 4)).shape
+        (2, 3, 4, 4)
+
+    References:
+        Ulyanov, Vedaldi, Lempitsky, "Instance Normalization" (2016).
+    """
+
+    dims = (3, 4)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalise each channel of each sample over all positions of a volume.
+
+    Shape:
+        input (N, C, D, H, W), or (C, D, H, W) for one sample, with C = `num_features`; result the same.
+
+    Attributes and arguments are those of `InstanceNorm1d`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.InstanceNorm3d(3)(tg.ones(2, 3, 2, 2, 2)).shape
+        (2, 3, 2, 2, 2)
+
+    References:
+        Ulyanov, Vedaldi, Lempitsky, "Instance Normalization" (2016).
+    """
+
+    dims = (4, 5)
