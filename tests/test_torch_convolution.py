@@ -179,6 +179,17 @@ def test_results_and_gradients_have_the_channels_last_in_memory() -> None:
         assert array.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
+def test_no_channels_at_all_give_the_bias() -> None:
+    x, w = tg.ones(1, 0, 4, 4, requires_grad=True), tg.ones(3, 0, 2, 2, requires_grad=True)
+    b = tg.ones(3, requires_grad=True)
+    y = tg.conv2d(x, w, b, stride=2)
+    y.sum().backward()
+    assert y.shape == (1, 3, 2, 2) and y.sum().item() == 12
+    assert b.grad is not None and b.grad.tolist() == [4.0, 4.0, 4.0]
+    assert tg.conv_transpose2d(y, w, stride=2).shape == (1, 0, 4, 4)
+    assert tg.autograd.grad(tg.conv2d(x, w).sum(), [x, w])[0].shape == x.shape
+
+
 def test_half_precision_is_added_in_single_precision() -> None:
     x, w = tg.ones(1, 1, 64, 64, dtype=tg.float16), tg.ones(1, 1, 64, 64, dtype=tg.float16)
     w.requires_grad_()
@@ -286,3 +297,14 @@ def test_a_transposed_layer_pads_with_zeros_only() -> None:
         tg.nn.ConvTranspose1d(1, 1, 1, padding_mode="reflect")
     with pytest.raises(tg.errors.ArgumentError, match="padding must be"):
         tg.nn.ConvTranspose1d(1, 1, 1, padding="same")  # type: ignore[arg-type]
+
+
+def test_the_result_may_be_viewed_as_rows() -> None:
+    x = tg.ones(2, 3, 5, 5, requires_grad=True)
+    y = tg.nn.Conv2d(3, 4, 3)(x)
+    rows = y.view(y.size(0), -1)
+    np.testing.assert_array_equal(rows.detach().numpy(), y.detach().numpy().reshape(2, -1))
+    rows.sum().backward()
+    assert x.grad is not None
+    with pytest.raises(tg.errors.ArgumentError, match="without a copy"):
+        tg.ones(2, 3).t().view(6)

@@ -465,15 +465,23 @@ def is_floating_point(self: Tensor) -> bool:
 def view(self: Tensor, *shape_: Any) -> Tensor:
     """The same memory in another shape.
 
+    Images in channels-last memory, as convolutions give them, are copied where the shape asks for it, so
+    that `x.view(x.size(0), -1)` works as where the channels come first in memory.
+
     Raises:
-        ArgumentError: if that would need a copy; use `reshape`.
+        ArgumentError: if that would need a copy of anything else; use `reshape`.
     """
     out = shape.reshape(self, *shape_)
-    if owner(out.array) is not owner(self.array):
+    if owner(out.array) is not owner(self.array) and not _channels_last(self.array):
         raise ArgumentError(
             f"view: shape {self.shape} cannot be seen as {out.shape} without a copy"
         )
     return out
+
+
+def _channels_last(x: Any) -> bool:
+    """Whether (N, C, ...) lies in memory as (N, ..., C)."""
+    return x.ndim > 2 and bool(x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous)
 
 
 def _transposed(self: Tensor) -> Tensor:

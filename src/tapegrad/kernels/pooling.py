@@ -10,6 +10,8 @@ from itertools import product
 
 import numpy as np
 
+BLOCK = 1 << 17  # elements at a time, which stay in the cache for all offsets
+
 
 def _read(x, at, dim):
     """The positions `at` along a dimension counted from the end."""
@@ -19,7 +21,7 @@ def _read(x, at, dim):
 
 
 def sum_windows(x, stages):
-    """Multiply by a sparse matrix along each of several dimensions.
+    """Multiply by a sparse matrix along each of several of the last dimensions.
 
     Args:
         x: array.
@@ -27,16 +29,30 @@ def sum_windows(x, stages):
             size in the result; taps (where, at, weight) with None for "everywhere" and for "one"; and
             whether everything is summed to a single element.
     """
-    dtype = x.dtype
-    if dtype.char == "e":
-        x = x.astype(np.float32)  # as PyTorch sums
+    ndim = len(stages)
+    lead, plane = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
+    sizes = tuple(stage[1] for stage in stages)
+    each, read = int(np.prod(sizes)), int(np.prod(plane))
+    stages = stages[::-1] if each > read else stages  # the small arrays along the last dimension
+    if x.__class__ is not np.ndarray or max(x.size, each) <= BLOCK:
+        return _staged(x, stages)
+    rows = int(np.prod(lead, dtype=np.int64))
+    x = x.reshape(rows, *plane)
+    out = np.empty((rows, *sizes), x.dtype)
+    count = max(1, BLOCK // max(1, each, read))
+    for start in range(0, rows, count):
+        block = slice(start, start + count)
+        out[block] = _staged(x[block], stages)
+    return out.reshape(*lead, *sizes)
+
+
+def _staged(x, stages):
     given = x
     for dim, size, taps, whole in stages:
-        x = (
-            np.add.reduce(x, axis=x.ndim + dim, keepdims=True)
-            if whole
-            else _sum(x, dim, size, taps)
-        )
+        if whole:
+            x = np.add.reduce(x, axis=x.ndim + dim, keepdims=True)
+        else:
+            x = _sum(x, dim, size, taps)
     return x.copy() if x is given else x
 
 
@@ -46,7 +62,11 @@ def _sum(x, dim, size, taps):
     for where, at, weight in taps:
         part = _read(x, at, dim)
         if weight is not None:
-            part = part * weight.reshape((-1,) + (1,) * len(behind))
+            weight = weight.reshape((-1,) + (1,) * len(behind))
+            if at.__class__ is slice:
+                part = part * weight
+            else:  # a copy already
+                part *= weight
         if where is None and out is None:
             out = part if weight is not None or at.__class__ is not slice else part.copy()
             continue
@@ -82,9 +102,6 @@ def max_windows(x, stages):
     return x
 
 
-BLOCK = 1 << 15  # elements of the result at a time, which stay in the cache for all offsets
-
-
 def max_windows_at(x, stages):
     """Largest element of every window and where it stands: the first of equal ones, the last NaN.
 
@@ -114,17 +131,20 @@ def max_windows_at(x, stages):
         )
         where = (slice(None), *(where for where, _ in taps))
         windows.append((where, [at for _, at in taps], position))
-    # a device runs each step on everything at once
-    count = max(1, BLOCK // max(1, int(np.prod(sizes)))) if x.__class__ is np.ndarray else rows
+    # a device runs each step on everything at once, and does not wait to learn whether there are NaN
+    host = x.__class__ is np.ndarray
+    count = max(1, BLOCK // max(1, int(np.prod(sizes)))) if host else rows
+    floating = x.dtype.kind == "f"
     for start in range(0, rows, max(1, count)):
         block = slice(start, start + count)
         part, best, at_best = x[block], out[block], index[block]
+        nan = floating and (not host or bool(np.isnan(part).any()))
         for where, at, position in windows:
-            _improve(part, best[where], at_best[where], at, position)
+            _improve(part, best[where], at_best[where], at, position, nan)
     return out.reshape(*lead, *sizes), index.reshape(*lead, *sizes)
 
 
-def _improve(x, best, index, at, position):
+def _improve(x, best, index, at, position, nan):
     """Replace what is smaller than the elements at one offset."""
     ndim = len(at)
     x = x[(Ellipsis, *(a if a.__class__ is slice else slice(None) for a in at))]
@@ -132,7 +152,7 @@ def _improve(x, best, index, at, position):
         if a.__class__ is not slice:
             x = np.take(x, a, axis=x.ndim - ndim + d)
     better = x > best
-    if x.dtype.kind == "f":
+    if nan:
         better |= np.isnan(x)
     np.copyto(best, x, where=better)
     np.copyto(index, position, where=better)

@@ -131,10 +131,8 @@ def grid_sample(
     k, rows = len(plane), int(np.prod(plane))
     coordinates = []
     for d, n in enumerate(plane):
-        given = reshape(
-            getitem(grid, (Ellipsis, k - 1 - d)),
-            (grid.shape[0], -1 if grid.shape[0] else int(np.prod(places))),
-        )
+        given = getitem(grid, (Ellipsis, k - 1 - d))
+        given = reshape(given, (grid.shape[0], int(np.prod(places))))
         coordinates.append(_coordinate(given, n, padding_mode, bool(align_corners)))
     flat = reshape(input, (*input.shape[:2], rows))
     out: Any = None
