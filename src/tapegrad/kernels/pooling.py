@@ -6,8 +6,6 @@ the result and the positions of the input that they read, as slices or as arrays
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 
 BLOCK = 1 << 17  # elements at a time, which stay in the cache for all offsets
@@ -91,7 +89,8 @@ def max_windows(x, stages):
 
     Args:
         x: array of floats or integers.
-        stages: for each dimension (dim, size, taps, first), the taps with slices for `where`.
+        stages: for each dimension (dim, size, taps, first), the taps (where, at) with slices for
+            `where`.
     """
     for dim, size, taps, _ in stages:
         out = np.full_like(x, _lowest(x), shape=_resized(x, dim, size))
@@ -105,58 +104,50 @@ def max_windows(x, stages):
 def max_windows_at(x, stages):
     """Largest element of every window and where it stands: the first of equal ones, the last NaN.
 
+    One dimension after the other, the last one first: the first maximum of the first row that has it
+    is the first one of all.
+
     Args:
         x: array of floats or integers.
-        stages: for each of the last dimensions (dim, size, taps, first); `first` is the first position
-            that each window reads.
+        stages: as for `max_windows`; `first` is the first position that each window reads.
 
     Returns:
         The values; and their positions in the flattened last dimensions, int64.
     """
     ndim = len(stages)
-    sizes = tuple(size for _, size, _, _ in stages)
     lead, plane = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
-    steps = [int(np.prod(plane[d + 1 :], dtype=np.int64)) for d in range(ndim)]
+    sizes = tuple(stage[1] for stage in stages)
     rows = int(np.prod(lead, dtype=np.int64))
     x = x.reshape(rows, *plane)
-    out = np.full_like(x, _lowest(x), order="C", shape=(rows, *sizes))
-    index = np.zeros_like(x, order="C", shape=out.shape, dtype=np.int64)
-    behind = [(1,) * (ndim - d - 1) for d in range(ndim)]
-    for d, (_, _, _, first) in enumerate(stages):
-        index += (first * steps[d]).reshape(-1, *behind[d])
-    windows = []
-    for taps in product(*(stage[2] for stage in stages)):
-        position = sum(
-            (_positions(at, x) * steps[d]).reshape(-1, *behind[d]) for d, (_, at) in enumerate(taps)
-        )
-        where = (slice(None), *(where for where, _ in taps))
-        windows.append((where, [at for _, at in taps], position))
-    # a device runs each step on everything at once, and does not wait to learn whether there are NaN
-    host = x.__class__ is np.ndarray
-    count = max(1, BLOCK // max(1, int(np.prod(sizes)))) if host else rows
-    floating = x.dtype.kind == "f"
-    for start in range(0, rows, max(1, count)):
+    each = int(np.prod(plane))
+    where = np.arange(each, like=x).reshape(plane)
+    # a device runs each step on everything at once
+    count = max(1, BLOCK // max(1, each)) if x.__class__ is np.ndarray else rows
+    if count >= rows:
+        out, index = _maxima_at(x, where, stages)
+        return out.reshape(*lead, *sizes), index.reshape(*lead, *sizes)
+    out, index = np.empty((rows, *sizes), x.dtype), np.empty((rows, *sizes), np.int64)
+    for start in range(0, rows, count):
         block = slice(start, start + count)
-        part, best, at_best = x[block], out[block], index[block]
-        nan = floating and (not host or bool(np.isnan(part).any()))
-        for where, at, position in windows:
-            _improve(part, best[where], at_best[where], at, position, nan)
+        out[block], index[block] = _maxima_at(x[block], where, stages)
     return out.reshape(*lead, *sizes), index.reshape(*lead, *sizes)
 
 
-def _improve(x, best, index, at, position, nan):
-    """Replace what is smaller than the elements at one offset."""
-    ndim = len(at)
-    x = x[(Ellipsis, *(a if a.__class__ is slice else slice(None) for a in at))]
-    for d, a in enumerate(at):
-        if a.__class__ is not slice:
-            x = np.take(x, a, axis=x.ndim - ndim + d)
-    better = x > best
-    if nan:
-        better |= np.isnan(x)
-    np.copyto(best, x, where=better)
-    np.copyto(index, position, where=better)
-
-
-def _positions(at, like):
-    return np.arange(at.start, at.stop, at.step, like=like) if at.__class__ is slice else at
+def _maxima_at(x, index, stages):
+    # a device does not wait to learn whether there are NaN
+    nan = x.dtype.kind == "f" and (x.__class__ is not np.ndarray or bool(np.isnan(x).any()))
+    for dim, size, taps, first in stages[::-1]:
+        behind = (slice(None),) * (-dim - 1)
+        out = np.full_like(x, _lowest(x), shape=_resized(x, dim, size))
+        at_best = np.empty_like(out, dtype=np.int64)
+        at_best[...] = np.take(index, first, axis=index.ndim + dim)
+        for where, at in taps:
+            place = (Ellipsis, where, *behind)
+            best, part = out[place], _read(x, at, dim)
+            better = part > best
+            if nan:
+                better |= np.isnan(part)
+            np.copyto(best, part, where=better)
+            np.copyto(at_best[place], _read(index, at, dim), where=better)
+        x, index = out, at_best
+    return x, index

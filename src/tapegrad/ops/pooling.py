@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -144,18 +145,13 @@ def _max_pool(
     pad = numbers(op, "padding", padding, ndim)
     spread = numbers(op, "dilation", dilation, ndim, 1)
     counts = window_counts(op, input.shape, kernel, steps, pad, spread, ceil_mode)
-    windows = []
-    for n, *window in zip(input.shape[-ndim:], counts, kernel, steps, pad, spread, strict=True):
-        count, k, s, p, d = window
-        first = np.arange(count) * s - p
-        first = np.where(first < 0, first % d, first)  # what lies in the padding is not read
-        if first.max() >= n:
+    for n, count, s, p, d in zip(input.shape[-ndim:], counts, steps, pad, spread, strict=True):
+        if any(start % d >= n for start in range(-p, 0, s)[:count]):
             raise ArgumentError(
                 f"{op}: with padding {p} and dilation {d} a window reads nothing of size {n}"
             )
-        windows.append((regular(n, count, k, s, p, d), first))
-    apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, steps, spread, strict=True))
-    return _maxima(input, windows, return_indices, not apart)
+    plan = _regular_plan(input.shape[-ndim:], counts, kernel, steps, pad, spread)
+    return _maxima(input, plan, return_indices)
 
 
 def _ordered(op: str, input: Any) -> Tensor:
@@ -165,27 +161,69 @@ def _ordered(op: str, input: Any) -> Tensor:
     return tensor
 
 
-def _maxima(input: Tensor, windows: Any, return_indices: bool, overlap: bool) -> Any:
-    """Maxima over windows, given per dimension by a sparse matrix and the first positions."""
-    x = input.array
-    ndim = len(windows)
+class _Plan(NamedTuple):
+    """What windows read, on the host; see `kernels.max_windows`."""
+
+    stages: Any
+    overlap: bool  # whether an element may be the maximum of several windows
+
+
+@lru_cache(maxsize=128)
+def _regular_plan(plane: Any, counts: Any, kernel: Any, steps: Any, pad: Any, spread: Any) -> _Plan:
+    """Windows at equal distances."""
+    windows = []
+    for n, *window in zip(plane, counts, kernel, steps, pad, spread, strict=True):
+        count, _, s, p, d = window
+        first = np.arange(count) * s - p
+        first = np.where(first < 0, first % d, first)  # what lies in the padding is not read
+        windows.append((regular(n, *window), first))
+    apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, steps, spread, strict=True))
+    return _planned(plane, windows, not apart)
+
+
+@lru_cache(maxsize=128)
+def _adaptive_plan(plane: Any, counts: Any) -> _Plan:
+    """A given number of windows along each dimension."""
+    windows = []
+    overlap = False
+    for n, count in zip(plane, counts, strict=True):
+        matrix, lengths = adaptive(n, count)
+        first = np.arange(count) * n // max(count, 1)
+        if count and n % count:  # shorter windows read their last element twice
+            ends = first + lengths - 1
+            reads = [np.minimum(first + k, ends) for k in range(lengths.max())]
+            matrix = Sparse((count, n), [(np.arange(count), at, None) for at in reads])
+            overlap = True
+        windows.append((matrix, first))
+    return _planned(plane, windows, overlap)
+
+
+def _planned(plane: Any, windows: Any, overlap: bool) -> _Plan:
+    """The plan of windows given per dimension by a sparse matrix and the first positions."""
     stages = tuple(
         (
-            d - ndim,
+            d - len(plane),
             matrix.size,
             tuple((slice(None) if where is None else where, at) for where, at, _ in matrix.taps),
             first,
         )
         for d, (matrix, first) in enumerate(windows)
     )
-    stages = on_device(stages, x)
-    if not return_indices and (input.node is None or not recording()):
+    return _Plan(stages, overlap)
+
+
+def _maxima(input: Tensor, plan: _Plan, return_indices: bool) -> Any:
+    """Maxima over windows."""
+    x = input.array
+    recorded = input.node is not None and recording()
+    stages = on_device(plan.stages, x)
+    if not return_indices and not recorded:
         return wrap(kernels.max_windows(x, stages))
     values, index = kernels.max_windows_at(x, stages)
-    if input.node is None or not recording():
+    if not recorded:
         return wrap(values), wrap(index)
-    at = _flat(index, x.shape, ndim)
-    out = record1(values, _max_pool_vjp, input, (at, x.shape, overlap))
+    at = _flat(index, x.shape, len(plan.stages))
+    out = record1(values, _max_pool_vjp, input, (at, x.shape, plan.overlap))
     return (out, wrap(index)) if return_indices else out
 
 
@@ -269,18 +307,7 @@ def _adaptive_max_pool(ndim: int, input: Any, output_size: Any, return_indices: 
     input = _ordered(op, input)
     check_images(op, input, ndim)
     counts = adaptive_counts(op, input, output_size, ndim)
-    windows = []
-    overlap = False
-    for n, count in zip(input.shape[-ndim:], counts, strict=True):
-        matrix, lengths = adaptive(n, count)
-        first = np.arange(count) * n // max(count, 1)
-        if count and n % count:  # shorter windows read their last element twice
-            ends = first + lengths - 1
-            reads = [np.minimum(first + k, ends) for k in range(lengths.max())]
-            matrix = Sparse((count, n), [(np.arange(count), at, None) for at in reads])
-            overlap = True
-        windows.append((matrix, first))
-    return _maxima(input, windows, return_indices, overlap)
+    return _maxima(input, _adaptive_plan(input.shape[-ndim:], counts), return_indices)
 
 
 def adaptive_counts(op: str, input: Tensor, output_size: Any, ndim: int) -> tuple[int, ...]:
