@@ -15,7 +15,7 @@ from ..device import as_array
 from ..errors import ArgumentError, DtypeError
 from ..record import ALL, CROSS, NOTHING, record1, record2
 from ..stamps import tick
-from ..tape import Node, Pair, op_name, recording, singular_rules
+from ..tape import Pair, op_name, recording, singular_rules
 from ..tensor import Tensor, raw
 from .cast import as_operand, cast, promoted, refused
 
@@ -51,28 +51,25 @@ def binary(ufunc: Any, rules: Any, reads: str, check: Any = None) -> Any:
         if kind is Tensor or isinstance(other, Tensor):
             y = other.array
             py = other.node
+            dtype = y.dtype
             try:
                 x = input.array
                 px = input.node
-                promote = x.dtype is not y.dtype
+                if x.dtype is not dtype:
+                    return unlike(input, other)
             except AttributeError:
+                if not (_is_number(input) and _is_floating(other)):
+                    return unlike(input, other)
                 x = input
                 px = None
-                promote = not (_is_number(input) and _is_floating(other))
         elif (kind is float or kind is int) and _is_floating(input):
             x = input.array
             px = input.node
+            dtype = x.dtype
             y = other
             py = None
-            promote = False
         else:
-            promote = True
-        if promote:
-            if check is not None:
-                check(input, other)
-            input, other = promoted(op, (input, other))
-            x, y = raw(input), raw(other)
-            px, py = _node(input), _node(other)
+            return unlike(input, other)
         try:
             out = ufunc(x, y)
         except (ValueError, TypeError) as error:
@@ -95,8 +92,20 @@ def binary(ufunc: Any, rules: Any, reads: str, check: Any = None) -> Any:
             node.saved = ()
         node.seq = tick()
         node.shape = out.shape
-        node.dtype = out.dtype
+        node.dtype = dtype
         return tensor
+
+    def unlike(input: Any, other: Any) -> Tensor:
+        """The same for operands of two dtypes, arrays, and whatever must be refused."""
+        if check is not None:
+            check(input, other)
+        input, other = promoted(op, (input, other))
+        x, y = raw(input), raw(other)
+        try:
+            out = ufunc(x, y)
+        except (ValueError, TypeError) as error:
+            raise refused(op, error, input, other) from None
+        return record2(out, rules, input, other, () if reads is NOTHING else (x, y), reads)
 
     apply.__name__ = apply.__qualname__ = op
     return apply
@@ -108,10 +117,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_floating(value: Any) -> bool:
     return isinstance(value, Tensor) and value.array.dtype.kind == "f"
-
-
-def _node(value: Any) -> Node | None:
-    return value.node if isinstance(value, Tensor) else None
 
 
 def singular(rule: Any) -> Any:
