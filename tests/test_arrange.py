@@ -377,7 +377,8 @@ def test_padding_keeps_the_dtype() -> None:
     assert F.pad(x, (1, 1), value=2.5).tolist() == [2, 1, 2, 3, 2]
     assert F.pad(tg.tensor([True]), (1, 1), value=1).tolist() == [True, True, True]
     with pytest.raises(errors.ArgumentError, match="does not fit into uint8"):
-        F.pad(tg.ones(2, dtype=tg.uint8), (1, 1), value=-1)
+        F.pad(tg.ones(2, dtype=tg.uint8), (1, 1), value=300)
+    assert F.pad(tg.ones(1, dtype=tg.uint8), (1, 0), value=-1).tolist() == [255, 1]
 
 
 def test_joined_tensors_have_their_common_dtype() -> None:

@@ -14,6 +14,7 @@ from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record1
 from ..tensor import Tensor, to_host, wrap
 from .cast import as_operand
+from .choose import held
 from .compare import eq
 from .index import getitem
 from .shape import permute, reshape, sizes, transpose, unsqueeze
@@ -106,6 +107,8 @@ def _padded(input: Tensor, widths: Any, value: Any) -> Tensor:
         if n + min(before, 0) + min(after, 0) < 0:
             raise ShapeError(f"pad: widths ({before}, {after}) cut more off than size {n}")
     try:
+        if x.dtype.kind in "biuf":
+            value = held("pad", value, x.dtype)
         out = kernels.pad(x, widths, value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ArgumentError(f"pad: value {value!r} does not fit into {x.dtype} ({error})") from None

@@ -391,7 +391,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     mask = mask_operand("masked_scatter", input, mask)
     input, m = broadcast_with_mask("masked_scatter", input, mask)
     x = input.array
-    n = int(backend_of(m).to_host(np.count_nonzero(m)))
+    n = int(backend_of(m).to_host(np.add.reduce(m, axis=None, dtype=np.int64)))
     if source.array.size < n:
         raise ShapeError(
             f"masked_scatter: source has {source.array.size} elements (shape {source.shape}), mask has "
