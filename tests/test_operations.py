@@ -252,9 +252,9 @@ def test_bad_input_is_refused_by_a_clear_error(row: Row, i: int, device: str) ->
         made.append((tg.tensor(array, device=device), array))
         return made[-1][0]
 
-    args = mapped(bad.args, make)
+    args, kwargs = mapped(bad.args, make), mapped(bad.kwargs, make)
     with pytest.raises(bad.error) as caught:
-        row.function(*args, **bad.kwargs)
+        row.function(*args, **kwargs)
     assert bad.fragment in str(caught.value)
     for tensor, before in made:
         np.testing.assert_array_equal(host(tensor), before)

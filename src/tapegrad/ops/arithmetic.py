@@ -29,6 +29,7 @@ INPLACE = __all__
 ndarray = np.ndarray
 new = object.__new__
 _INT = np.dtype("int64")
+_BOOL = np.dtype(bool)
 
 
 def binary(ufunc: Any, rules: Any, reads: str, check: Any = None) -> Any:
@@ -340,7 +341,7 @@ def _remainder_vjp_other(g, x, y):
 
 
 def _modulo(x, y):
-    if x.__class__ is ndarray and x.dtype.kind == "b":  # NumPy would answer int8
+    if getattr(x, "dtype", None) is _BOOL:  # NumPy would answer int8
         raise TypeError("convert one with .to(dtype)")
     return np.remainder(x, y)
 
