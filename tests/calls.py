@@ -41,17 +41,22 @@ def mapped(value: Any, change: Callable[[np.ndarray], Any]) -> Any:
     return value
 
 
-def is_real(array: Any) -> bool:
+def is_varied(array: Any) -> bool:
     """Whether an array of a sample is one that is differentiated."""
-    return isinstance(array, (np.ndarray, np.floating)) and array.dtype == np.float64
+    return isinstance(array, (np.ndarray, np.inexact)) and array.dtype in ("float64", "complex128")
 
 
-def reals(sample: samples.Sample) -> list[np.ndarray]:
+def lowered(array: np.ndarray, dtype: str) -> np.ndarray:
+    """The array in a floating dtype, or in the complex one of its precision."""
+    return array.astype(np.result_type(dtype, np.complex64) if array.dtype.kind == "c" else dtype)
+
+
+def varied(sample: samples.Sample) -> list[np.ndarray]:
     """The differentiable arrays of a sample, in the order of its arguments."""
     found: list[np.ndarray] = []
 
     def note(array: np.ndarray) -> np.ndarray:
-        if is_real(array):
+        if is_varied(array):
             found.append(array)
         return array
 
@@ -68,7 +73,7 @@ def as_function(
         given = iter(inputs)
 
         def put(array: np.ndarray) -> Any:
-            return next(given) if is_real(array) else tg.tensor(array, device=device)
+            return next(given) if is_varied(array) else tg.tensor(array, device=device)
 
         kwargs = mapped(sample.kwargs, lambda a: tg.tensor(a, device=device))
         return row.function(*mapped(sample.args, put), **kwargs)

@@ -45,34 +45,40 @@ def taped(
 
 
 def draw(outputs: Sequence[Any], seed: int) -> list[np.ndarray]:
-    """One random gradient per output, never near zero."""
+    """One random gradient per output, never near zero; complex for a complex output."""
     rng = np.random.default_rng(seed)
-    return [rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape) for o in outputs]
+    drawn = [rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape) for o in outputs]
+    return [
+        d * np.exp(1j * rng.uniform(0, 6, d.shape)) if o.dtype.kind == "c" else d
+        for o, d in zip(outputs, drawn, strict=True)
+    ]
 
 
 def numeric(
     function: Callable[..., Any], arrays: Sequence[Any], device: str = "cpu", seed: int = 0
 ) -> list[np.ndarray]:
-    """The same gradients by central differences."""
-    arrays = [np.array(a, dtype=np.float64) for a in arrays]
+    """The same gradients by central differences, of the real and the imaginary part in turn."""
+    arrays = [np.array(a) for a in arrays]
 
     def scalar() -> float:
         with tg.enable_grad():  # a function that differentiates inside needs the tape
             outputs = outputs_of(function(*(tensor(a, device, requires_grad=True) for a in arrays)))
         cotangents = draw(outputs, seed)
-        return float(sum(np.sum(to_host(o) * c) for o, c in zip(outputs, cotangents, strict=True)))
+        pairs = zip(outputs, cotangents, strict=True)
+        return float(sum(np.sum((to_host(o) * c.conj()).real) for o, c in pairs))
 
     gradients = []
     for array in arrays:
-        gradient = np.zeros(array.shape)
+        gradient = np.zeros_like(array)
         for place in np.ndindex(array.shape):
             kept = array[place]
-            array[place] = kept + tolerances.STEP
-            above = scalar()
-            array[place] = kept - tolerances.STEP
-            below = scalar()
+            for direction in (1, 1j) if array.dtype.kind == "c" else (1,):
+                array[place] = kept + direction * tolerances.STEP
+                above = scalar()
+                array[place] = kept - direction * tolerances.STEP
+                below = scalar()
+                gradient[place] += direction * (above - below) / (2 * tolerances.STEP)
             array[place] = kept
-            gradient[place] = (above - below) / (2 * tolerances.STEP)
         gradients.append(gradient)
     return gradients
 
@@ -82,7 +88,7 @@ def check(function: Callable[..., Any], arrays: Sequence[Any], device: str = "cp
 
     Args:
         function: of as many tensors as there are arrays.
-        arrays: float64 values, away from kinks.
+        arrays: float64 or complex128 values, away from kinks.
     """
     expected = numeric(function, arrays, device)
     for i, (have, want) in enumerate(zip(taped(function, arrays, device), expected, strict=True)):

@@ -1,7 +1,7 @@
 """Rows of the table of operations, and makers of their inputs.
 
 A row says how to call an operation, what NumPy or SciPy would answer, and on which inputs. Arrays in a
-sample's arguments become tensors; those in float64 are differentiable. `samples` stay away from kinks,
+sample's arguments become tensors; those in float64 or complex128 are differentiable. `samples` stay away from kinks,
 so that difference quotients are right; `edges` go there: ties, zeros, NaN, infinities.
 """
 
@@ -50,6 +50,7 @@ class Row(NamedTuple):
         integers: whether integer inputs are accepted.
         torch_gradient: False where PyTorch has no gradient and tapegrad has.
         keeps_nan: True where PyTorch's gradient at NaN is a number and tapegrad's is NaN.
+        complex: makes samples with complex arrays, on which the operation is tested a second time.
         bad: refused calls.
     """
 
@@ -67,10 +68,54 @@ class Row(NamedTuple):
     integers: bool = True
     torch_gradient: bool = True
     keeps_nan: bool = False
+    complex: Callable[[np.random.Generator], list[Sample]] | None = None
     bad: tuple[Bad, ...] = ()
 
     def __repr__(self) -> str:
         return self.name
+
+
+def in_complex(row: Row) -> Row:
+    """The row that tests the same operation on complex samples."""
+    assert row.complex is not None
+    return row._replace(
+        name=f"{row.name} (complex)",
+        torch=row.name if row.torch is None else row.torch,
+        samples=row.complex,
+        edges=lambda rng: [],
+        integers=False,
+        complex=None,
+        bad=(),
+    )
+
+
+def turned(
+    samples: Callable[[np.random.Generator], list[Sample]], every: int = 1
+) -> Callable[[np.random.Generator], list[Sample]]:
+    """Samples whose float64 arrays are turned in the complex plane, each element by its own angle.
+
+    Args:
+        samples: makes the real ones.
+        every: 2 turns only every second array, so that real and complex operands meet.
+    """
+
+    def make(rng: np.random.Generator) -> list[Sample]:
+        count = 0
+
+        def turn(value: Any) -> Any:
+            nonlocal count
+            if isinstance(value, np.ndarray) and value.dtype == np.float64:
+                count += 1
+                if (count - 1) % every:
+                    return value
+                return value * np.exp(1j * rng.uniform(0.3, 1.2, value.shape))
+            if isinstance(value, (tuple, list)):
+                return type(value)(map(turn, value))
+            return value
+
+        return [Sample(tuple(map(turn, s.args)), s.kwargs) for s in samples(rng)]
+
+    return make
 
 
 S = Sample

@@ -9,12 +9,13 @@ import importlib
 import pkgutil
 
 import tables
-from rows import Bad, Row, Sample
+from rows import Bad, Row, Sample, in_complex
 
 TABLES = [
     importlib.import_module(f"tables.{m.name}") for m in pkgutil.iter_modules(tables.__path__)
 ]
-ROWS: list[Row] = [row for table in TABLES for row in table.ROWS]
+REAL: list[Row] = [row for table in TABLES for row in table.ROWS]
+ROWS = [*REAL, *(in_complex(row) for row in REAL if row.complex is not None)]
 BY_NAME = {row.name: row for row in ROWS}
 assert len(BY_NAME) == len(ROWS), "two rows of one name"
 

@@ -10,7 +10,7 @@ import pytest
 import gradients
 import tapegrad as tg
 import tolerances
-from calls import call, host, is_real, label, listed, mapped, samples_of
+from calls import call, host, is_varied, label, listed, mapped, samples_of
 from samples import Row
 from tables.gather import ROWS
 from tapegrad import kernels
@@ -207,7 +207,7 @@ def test_other_dtypes_have_pytorchs_dtype_and_value(row: Row, dtype: str) -> Non
             continue  # refused here; PyTorch refuses it in scatter_reduce only
 
         def change(array: np.ndarray) -> np.ndarray:
-            if not is_real(array):
+            if not is_varied(array):
                 return array
             return np.round(np.abs(array) * 2).astype(dtype)
 

@@ -11,7 +11,7 @@ import pytest
 import gradients
 import tapegrad as tg
 import tolerances
-from calls import edges_of, host, is_real, label, listed, mapped, samples_of
+from calls import edges_of, host, is_varied, label, listed, lowered, mapped, samples_of
 from samples import ROWS, Row, Sample
 
 torch = pytest.importorskip("torch")
@@ -36,8 +36,8 @@ def counterpart(row: Row) -> Any:
 
 def to_torch(array: np.ndarray, dtype: Any = None, grad: bool = False) -> Any:
     """A tensor of PyTorch with a copy of the values."""
-    array = np.array(array if dtype is None or not is_real(array) else array.astype(dtype))
-    return torch.tensor(array, requires_grad=grad and array.dtype.kind == "f")
+    array = np.array(array if dtype is None or not is_varied(array) else lowered(array, dtype))
+    return torch.tensor(array, requires_grad=grad and array.dtype.kind in "fc")
 
 
 def both(row: Row, sample: Sample, dtype: str) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
@@ -47,15 +47,15 @@ def both(row: Row, sample: Sample, dtype: str) -> tuple[list[Any], list[Any], li
     grad = row.torch_gradient
 
     def make(array: np.ndarray) -> Any:
-        real = is_real(array)
-        made = tg.tensor(array.astype(dtype) if real else array, requires_grad=real and grad)
+        real = is_varied(array)
+        made = tg.tensor(lowered(array, dtype) if real else array, requires_grad=real and grad)
         if real:
             ours.append(made)
         return made
 
     def make_torch(array: np.ndarray) -> Any:
         made = to_torch(array, dtype, grad)
-        if is_real(array):
+        if is_varied(array):
             theirs.append(made)
         return made
 
@@ -93,7 +93,7 @@ def compare(row: Row, sample: Sample, dtype: str) -> None:
     live = [(h, w) for h, w in zip(have, want, strict=True) if h.requires_grad]
     if not live:
         return
-    cotangents = [c.astype(dtype) for c in gradients.draw([h for h, _ in live], 3)]
+    cotangents = [lowered(c, dtype) for c in gradients.draw([h for h, _ in live], 3)]
     with np.errstate(all="ignore"):
         tg.autograd.backward([h for h, _ in live], [tg.tensor(c) for c in cotangents])
     torch.autograd.backward([w for _, w in live], [torch.tensor(c) for c in cotangents])
@@ -105,7 +105,7 @@ def compare(row: Row, sample: Sample, dtype: str) -> None:
         if row.keeps_nan:
             ours_grad = np.where(np.isnan(host(o)), theirs_grad, ours_grad)
         tolerances.assert_same(ours_grad, theirs_grad, f"{what}: gradient of input {i}",
-                               tolerances.of(dtype))  # fmt: skip
+                               tolerances.of(o.dtype))  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -126,13 +126,13 @@ def test_edges_equal_pytorch(row: Row) -> None:
 def test_integer_inputs_have_pytorchs_dtype_and_value(row: Row, dtype: str) -> None:
     """Integers keep, promote or are refused as in PyTorch."""
     for sample in samples_of(row):
-        if not any(map(is_real, sample.args)) or not all(
-            is_real(a) for a in sample.args if isinstance(a, np.ndarray)
+        if not any(map(is_varied, sample.args)) or not all(
+            is_varied(a) for a in sample.args if isinstance(a, np.ndarray)
         ):
             continue
 
         def change(array: np.ndarray) -> np.ndarray:
-            if not is_real(array):
+            if not is_varied(array):
                 return array  # an index
             return np.abs(np.round(array)).astype(dtype) + np.array(1, dtype)
 

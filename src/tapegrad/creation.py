@@ -32,9 +32,10 @@ def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tenso
 def require_grad(made: Tensor) -> None:
     """Put a leaf on the tape."""
     dtype = made.array.dtype
-    if dtypes.category(dtype) != 2:
-        what = "complex tensors cannot yet" if dtype.kind == "c" else f"{dtype} tensors cannot"
-        raise DtypeError(f"requires_grad: {what} require a gradient; use a floating dtype")
+    if (dtypes.category(dtype) or 0) < 2:
+        raise DtypeError(
+            f"requires_grad: {dtype} tensors cannot require a gradient; use a floating or complex dtype"
+        )
     made.node = leaf(made)
 
 

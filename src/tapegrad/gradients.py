@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from itertools import count
+from typing import Any, Self
 
 import numpy as np
 
 from . import stamps
 from ._typing import DType
 from .device import as_array
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, GraphError, ShapeError
 from .tape import Leaf, Node, hooks
 from .tensor import Tensor, raw, wrap
 
@@ -20,6 +21,27 @@ ndarray = np.ndarray
 new = object.__new__
 RETAIN = -1  # key of the hook that fills `grad` of a non-leaf: it runs after all others
 _deposit_lock = threading.Lock()
+
+
+def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
+    """Forget a gradient: drop it, or fill it with zeros and keep none of its history."""
+    if set_to_none:
+        tensor._grad = None
+    elif tensor.grad is not None:
+        grad = tensor.grad.detach()
+        grad.array[...] = 0
+        stamps.stamp(grad.array, "zero_grad")
+        tensor._grad = grad
+
+
+def crossed(g: Any) -> Any:
+    """A gradient that crosses between tape and user: conjugated if it is complex.
+
+    On the tape the gradient `h` of a complex value `z` is the one with `df = Re(sum(h * dz))`, so that the
+    rule of a holomorphic function is the same text as for real numbers. Users see PyTorch's, its conjugate,
+    which is the direction of steepest ascent.
+    """
+    return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
 def exclusive(g: Any) -> Any:
@@ -42,6 +64,8 @@ def deposit(found: dict[Node, Any], given: Iterable[Any] = ()) -> None:
             tensor = node.tensor() if isinstance(node, Leaf) else None
             if tensor is None:
                 continue
+            if g.dtype.kind == "c":
+                g = crossed(g)
             try:
                 have = tensor._grad
             except AttributeError:
@@ -81,23 +105,61 @@ def own(g: Any, taken: set[int]) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _one(dtype: DType) -> Any:
+    if dtype.kind == "c":
+        raise no_direction("backward", dtype)
     one = np.ones((), dtype)
     one.flags.writeable = False  # every backward begins with it
     return one
 
 
+def no_direction(op: str, dtype: DType) -> GraphError:
+    """The error for a complex root: its real part, or any other, could be meant."""
+    return GraphError(
+        f"{op}: the gradient can be left out only for a real value, got {dtype}; pass gradient=, or "
+        "differentiate its real part or its abs()"
+    )
+
+
 def ones_for(array: Any) -> Any:
-    """The gradient of values with respect to themselves, not to be written to."""
+    """The gradient of a real value with respect to itself, not to be written to."""
     if array.__class__ is ndarray:
         return np.ones(array.shape, array.dtype) if array.ndim else _one(array.dtype)
     return np.ones_like(array)
+
+
+class RemovableHandle:
+    """What a `register_*hook` returns: takes the hook away again.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> x = tg.ones(1, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 2)
+        >>> handle.remove()
+    """
+
+    _ids = count()
+
+    def __init__(self, hooks: dict[int, Any]) -> None:
+        self.hooks = hooks
+        self.id = next(self._ids)
+
+    def remove(self) -> None:
+        """Take the hook away; a second time does nothing."""
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.remove()
 
 
 def call_hooks(node: Node, g: Any) -> Any:
     """Show a gradient to the hooks of its node; what they answer takes its place."""
     recorded = isinstance(g, Tensor)
     for _, hook in sorted(hooks[node].items(), key=lambda item: item[0] == RETAIN):
-        seen = g if recorded else wrap(exclusive(g))
+        shown = crossed(g)
+        seen = shown if recorded else wrap(exclusive(shown))
         answer = hook(seen)
         if answer is None:
             continue
@@ -109,5 +171,5 @@ def call_hooks(node: Node, g: Any) -> Any:
             raise ShapeError(
                 f"hook: the gradient has shape {node.shape}, the hook returned {answer.shape}"
             )
-        g = answer if recorded else answer.array
+        g = crossed(answer if recorded else answer.array)
     return g

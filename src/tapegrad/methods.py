@@ -17,7 +17,7 @@ from . import creation, dtypes, refilling, sampling, stamps
 from .autograd.backward import backward as run_backward
 from .device import device, owner
 from .errors import ArgumentError, DeviceError, DtypeError, GraphError
-from .gradients import RETAIN, own
+from .gradients import RETAIN, RemovableHandle, own
 from .ops import OPERATIONS, arithmetic, compare, index, reduce, shape
 from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace
@@ -237,34 +237,6 @@ def retain_grad(self: Tensor) -> None:
 def retains_grad(self: Tensor) -> bool:
     """Whether `retain_grad` was called."""
     return self.node is not None and RETAIN in hooks.get(self.node, ())
-
-
-class RemovableHandle:
-    """Takes a hook away again.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> x = tg.ones(1, requires_grad=True)
-        >>> handle = x.register_hook(lambda g: g * 2)
-        >>> handle.remove()
-    """
-
-    _next = 0
-
-    def __init__(self, hooks: dict[int, Any]) -> None:
-        self._hooks = hooks
-        RemovableHandle._next += 1
-        self.id = RemovableHandle._next
-
-    def remove(self) -> None:
-        """Take the hook away; calling it again does nothing."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.remove()
 
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..device import is_array
 from ..engine import replay
 from ..errors import ArgumentError, DeviceError, DtypeError, GraphError, ShapeError
-from ..gradients import deposit, ones_for, own
+from ..gradients import crossed, deposit, no_direction, ones_for, own
 from ..tape import Leaf, Node
 from ..tensor import Tensor, wrap
 
@@ -51,6 +53,8 @@ def _root_gradient(op: str, which: str, tensor: Tensor, gradient: Any, create_gr
                 f"{op}: the gradient can be left out only for a single value; {which} has shape "
                 f"{tensor.shape}: reduce it (.sum(), .mean()) or pass gradient="
             )
+        if tensor.array.dtype.kind == "c":
+            raise no_direction(op, tensor.array.dtype)
         ones = ones_for(tensor.array)
         return wrap(ones) if create_graph else ones
     if is_array(gradient) and not isinstance(gradient, Tensor):
@@ -65,7 +69,7 @@ def _root_gradient(op: str, which: str, tensor: Tensor, gradient: Any, create_gr
         raise DeviceError(
             f"{op}: gradient must be on the device of {which}, {tensor.device}, got {gradient.device}"
         )
-    return gradient if create_graph else gradient.array
+    return crossed(gradient if create_graph else gradient.array)
 
 
 def backward(
@@ -135,7 +139,7 @@ def _targets(op: str, inputs: tuple[Any, ...]) -> list[Node]:
 def _deposit_inner(inputs: tuple[Any, ...], found: dict[Node, Any]) -> None:
     for tensor in inputs:
         if tensor.node in found and not isinstance(tensor.node, Leaf):
-            g = own(found[tensor.node], set())
+            g = own(crossed(found[tensor.node]), set())
             tensor.grad = g if tensor.grad is None else tensor.grad + g
 
 
@@ -184,9 +188,9 @@ def grad(
     results: list[Tensor | None] = []
     for i, (tensor, node) in enumerate(zip(ins, nodes, strict=True)):
         if node in found:
-            results.append(own(found[node], taken))
+            results.append(own(crossed(found[node]), taken))
         elif materialize_grads:
-            results.append(wrap(ones_for(tensor.array) * 0))
+            results.append(wrap(np.zeros_like(tensor.array)))
         elif allow_unused:
             results.append(None)
         else:

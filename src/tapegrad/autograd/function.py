@@ -10,6 +10,7 @@ import numpy as np
 
 from ..device import as_array
 from ..errors import ArgumentError, GraphError
+from ..gradients import crossed
 from ..stamps import stamp, tick
 from ..tape import Joint, output_node, recording, recording_mode
 from ..tensor import Tensor, wrap
@@ -204,9 +205,7 @@ class _Rule:
                 np.zeros_like(raw_some, shape=shape, dtype=dtype) if h is None else h
                 for h, (shape, dtype) in zip(grads, shapes.like, strict=True)
             ]
-        tensors = [
-            h if h is None or isinstance(h, Tensor) else wrap(as_array(h)[...]) for h in grads
-        ]
+        tensors = [None if h is None else _shown(crossed(h)) for h in grads]
         ctx._saved = tuple(v if v is None or isinstance(v, Tensor) else wrap(v[...]) for v in kept)
         try:
             answer = self.function.backward(ctx, *tensors)
@@ -226,7 +225,11 @@ class _Rule:
                 raise GraphError(
                     f"{self.op}.backward: gradient {i} must be a tensor or None, got {type(a).__name__}"
                 )
-        return tuple(a if a is None or recorded else a.array for a in answers)
+        return tuple(a if a is None else crossed(a if recorded else a.array) for a in answers)
+
+
+def _shown(g: Any) -> Tensor:
+    return g if isinstance(g, Tensor) else wrap(as_array(g)[...])
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

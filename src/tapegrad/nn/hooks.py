@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from itertools import count
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 from ..errors import ArgumentError, DtypeError
-from ..gradients import exclusive
+from ..gradients import RemovableHandle, crossed, exclusive
 from ..record import join_family, record
 from ..tensor import Tensor, raw, wrap
 
 KINDS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
-_hook_ids = count()
 
 
-class RemovableHandle:
-    """What a `register_*_hook` returns: call `remove()` to take the hook off again."""
+class HookHandle(RemovableHandle):
+    """The handle of a module's hook."""
 
-    def __init__(self, module: Hooked, hooks: dict[int, Any], key: int) -> None:
+    def __init__(self, module: Hooked, hooks: dict[int, Any]) -> None:
+        super().__init__(hooks)
         self.module = module
-        self.hooks = hooks
-        self.id = key
 
     def remove(self) -> None:
-        """Take the hook off; a second time does nothing."""
-        self.hooks.pop(self.id, None)
+        """Take the hook away; a second time does nothing."""
+        super().remove()
         module = self.module
         module._hooked = any(vars(module).get(kind) for kind in KINDS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.remove()
 
 
 class Hooked:
@@ -74,12 +65,12 @@ class Hooked:
         if not callable(hook):
             raise ArgumentError(f"register hook: needs a function, got {type(hook).__name__}")
         hooks = vars(self).setdefault(kind, OrderedDict())
-        key = next(_hook_ids)
-        hooks[key] = (hook, with_kwargs)
+        handle = HookHandle(self, hooks)
+        hooks[handle.id] = (hook, with_kwargs)
         if prepend:
-            hooks.move_to_end(key, last=False)
+            hooks.move_to_end(handle.id, last=False)
         self._hooked = True
-        return RemovableHandle(self, hooks, key)
+        return handle
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -241,9 +232,12 @@ def _through(
         recorded = any(isinstance(h, Tensor) for h in g)
         shown: list[Any] = [None] * len(values)
         for place, h in zip(places, g, strict=True):
-            shown[place] = h if recorded or h is None else wrap(exclusive(h))
+            if h is not None:
+                h = crossed(h)
+                shown[place] = h if recorded else wrap(exclusive(h))
         answer = known(tuple(shown))
-        return [answer[place] if recorded else raw(answer[place]) for place in places]
+        back = [answer[place] if recorded else raw(answer[place]) for place in places]
+        return [None if h is None else crossed(h) for h in back]
 
     rule.op = "backward_hook"  # type: ignore[attr-defined]
     tensors = [values[place] for place in places]

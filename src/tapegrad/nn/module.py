@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from .. import stamps
 from ..device import device as Device
 from ..device import move
 from ..dtypes import category
@@ -25,6 +24,7 @@ from ..errors import (
     DtypeError,
     ShapeError,
 )
+from ..gradients import clear_grad
 from ..tensor import Tensor
 from .destination import destination
 from .hooks import Hooked
@@ -509,17 +509,6 @@ def framed(name: str, extra: str, rows: list[str]) -> str:
 def indented(text: str) -> str:
     """A child's printed form, all but its first line moved to the right."""
     return text.replace("\n", "\n  ")
-
-
-def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
-    """Forget a gradient: drop it, or put a new one of zeros in its place."""
-    if set_to_none:
-        tensor._grad = None
-    elif tensor.grad is not None:
-        grad = tensor.grad.detach()
-        grad.array[...] = 0
-        stamps.stamp(grad.array, "zero_grad")
-        tensor._grad = grad
 
 
 def _locate(error: Any, module: Module) -> None:

@@ -25,6 +25,7 @@ from .. import stamps
 from ..autograd import enable_grad
 from ..device import move
 from ..errors import ArgumentError, DtypeError, GraphError, ShapeError, StateDictError
+from ..gradients import clear_grad
 from ..tape import Leaf
 from ..tensor import Tensor, wrap
 from .block import (
@@ -196,13 +197,7 @@ class Optimizer:
         """
         for group in self.param_groups:
             for parameter in group["params"]:
-                if set_to_none:
-                    parameter._grad = None
-                elif parameter.grad is not None:
-                    grad = parameter.grad.detach()
-                    grad.array[...] = 0
-                    stamps.stamp(grad.array, "zero_grad")
-                    parameter._grad = grad
+                clear_grad(parameter, set_to_none)
 
     # -- a step ----------------------------------------------------------------------------------
 
