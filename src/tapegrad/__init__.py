@@ -1,6 +1,18 @@
 """tapegrad: an eager, tape-based autograd framework for NumPy and CuPy arrays."""
 
-from . import autograd, creation, cuda, errors, ops, patterns, random, record, sampling, tape
+from . import (
+    autograd,
+    creation,
+    cuda,
+    errors,
+    memory,
+    ops,
+    patterns,
+    random,
+    record,
+    sampling,
+    tape,
+)
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -52,6 +64,7 @@ from .ops.cdist import *
 from .ops.chain import *
 from .ops.choose import *
 from .ops.compare import *
+from .ops.complex_numbers import *
 from .ops.convolution import *
 from .ops.cutting import *
 from .ops.decompose import *
@@ -148,6 +161,7 @@ __all__ = [
     "linalg",
     "long",
     "manual_seed",
+    "memory",
     "nn",
     "no_grad",
     "optim",
@@ -166,5 +180,6 @@ __all__ = [
     "uint64",
     "utils",
 ]
+memory.keep_freed_memory()
 for _module in (*ops.OPERATIONS, creation, patterns, sampling):
     __all__ += _module.__all__
