@@ -41,9 +41,25 @@ def kernel(text: Callable[..., Any]) -> Any:
 
 
 from .activation import bounded_log, softplus  # noqa: E402
-from .arrange import diagonal_put, pad, pad_along, unpad_along  # noqa: E402
-from .arrays import broadcast, index_add, index_zero, scatter_along  # noqa: E402
+from .arrange import (  # noqa: E402
+    diagonal_put,
+    fold_along,
+    pad,
+    pad_along,
+    unfold_along,
+    unpad_along,
+)
+from .arrays import (  # noqa: E402
+    broadcast,
+    conj,
+    direction,
+    index_add,
+    index_zero,
+    scatter_along,
+    squares,
+)
 from .attention import attention_grad  # noqa: E402
+from .complex_numbers import from_parts  # noqa: E402
 from .convolution import (  # noqa: E402
     Window,
     col2im,
@@ -53,11 +69,29 @@ from .convolution import (  # noqa: E402
     im2col,
 )
 from .embedding import add_rows  # noqa: E402
-from .error_function import erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri  # noqa: E402
-from .fused import cross_entropy_grad, largest, relu, relu_grad, sigmoid, softmax  # noqa: E402
+from .error_function import (  # noqa: E402
+    erf,
+    erfc,
+    erfcx,
+    erfinv,
+    log_ndtr,
+    ndtr,
+    ndtri,
+    normal_cdf,
+)
+from .fused import (  # noqa: E402
+    cross_entropy_grad,
+    largest,
+    masked,
+    relu,
+    relu_grad,
+    select,
+    sigmoid,
+    softmax,
+)
 from .gather import combine_at, running  # noqa: E402
 from .matrices import cholesky, cofactors, lu_factor, row_order, solve_triangular  # noqa: E402
-from .normalisation import normalise_grad, window_sum  # noqa: E402
+from .normalisation import normalise_grad  # noqa: E402
 from .pooling import max_windows, max_windows_at, sum_windows  # noqa: E402
 from .scan import accumulate, logaddexp_scan, recurrence  # noqa: E402
 from .special import (  # noqa: E402
@@ -92,16 +126,20 @@ __all__ = [
     "cofactors",
     "col2im",
     "combine_at",
+    "conj",
     "conv",
     "conv_input_grad",
     "conv_weight_grad",
     "cross_entropy_grad",
     "diagonal_put",
     "digamma",
+    "direction",
     "erf",
     "erfc",
     "erfcx",
     "erfinv",
+    "fold_along",
+    "from_parts",
     "gammainc",
     "gammaincc",
     "i0",
@@ -117,10 +155,12 @@ __all__ = [
     "log_ndtr",
     "logaddexp_scan",
     "lu_factor",
+    "masked",
     "max_windows",
     "max_windows_at",
     "ndtr",
     "ndtri",
+    "normal_cdf",
     "normalise_grad",
     "pad",
     "pad_along",
@@ -131,12 +171,14 @@ __all__ = [
     "row_order",
     "running",
     "scatter_along",
+    "select",
     "sigmoid",
     "softmax",
     "softplus",
     "solve_triangular",
+    "squares",
     "sum_windows",
+    "unfold_along",
     "unpad_along",
-    "window_sum",
     "zeta",
 ]

@@ -43,6 +43,12 @@ _ERF_SINGLE = (
     (1.0, 3.051935022e1, 3.929891377e2, 2.995755566e3, 1.318129773e4, 2.625369327e4),
 )
 END = 3.92
+# log(ndtr(-x) / ndtr(x)) / x by x**2 up to |x| = 6; fitted by weighted least squares (Lawson) with an
+# error of 5e-9 in ndtr, and of 5e-6 relative to it where it is small
+_LOG_ODDS_SINGLE = (
+    (-1.7028215538e-2, -6.2992611584e0, -2.0625629781e2, -2.4997627776e3, -1.8002058118e4),
+    (1.0, 8.1841342120e1, 1.0527484134e3, 1.1281117497e4),
+)
 _ERFCX = (
     (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1,
      2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3,
@@ -267,6 +273,30 @@ def _erfcx_numpy(x):
 def ndtr(x):
     """Distribution function of the standard normal distribution."""
     return 0.5 * erfc(x * -SQRT1_2)
+
+
+@kernel
+def normal_cdf(x):
+    """`ndtr` where 1e-8 makes no difference: in float32 a tenth of its time on large arrays."""
+    return ndtr(x)
+
+
+@normal_cdf.register(*HOST)
+def _normal_cdf_numpy(x):
+    if x.size <= SMALL or x.dtype.itemsize > 4:
+        return ndtr(x)
+    with np.errstate(over="ignore"):
+        return _in_blocks(x, _ndtr_single)
+
+
+def _ndtr_single(x):
+    z = x * x
+    np.minimum(z, np.float32(400), out=z)  # keeps powers finite; there ndtr is 0 or 1 anyway
+    odds = _ratio(z, _LOG_ODDS_SINGLE)
+    odds *= x
+    np.exp(odds, out=odds)
+    odds += 1
+    return np.reciprocal(odds, out=odds)
 
 
 @kernel

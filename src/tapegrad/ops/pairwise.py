@@ -17,10 +17,11 @@ from .._typing import TensorLike
 from ..errors import DtypeError
 from ..record import ALL, record2
 from ..tensor import Tensor, raw
-from .arithmetic import binary, pow, singular, singulars, sub
-from .cast import as_operand, cast, operand, promoted, refused
+from .arithmetic import NO_ORDER, binary, pow, refusing, singular, singulars, sub
+from .cast import as_operand, cast, not_complex, operand, promoted, refused
 from .elementwise import sigmoid
 from .inplace import inplace
+from .output import into
 from .words import UFUNCS
 
 __all__ = [
@@ -35,19 +36,8 @@ _DOUBLE = np.dtype("float64")
 kernels.sigmoid.register(Tensor)(sigmoid)  # the rules of logaddexp call it on tensors
 
 
-def limited(ufunc: Any, kinds: str, needs: str) -> Callable[..., Any]:
-    """`ufunc` for arrays of some kinds; for others NumPy would answer a dtype that PyTorch refuses."""
-
-    def call(x: Any, y: Any) -> Any:
-        if (x if hasattr(x, "dtype") else y).dtype.kind not in kinds:
-            raise TypeError(needs)
-        return ufunc(x, y)
-
-    return call
-
-
 def floating_only(ufunc: Any) -> Callable[..., Any]:
-    return limited(ufunc, "f", "it needs floating operands; convert with .float()")
+    return refusing("biu", ufunc, "it needs floating operands; convert with .float()")
 
 
 def floats(op: str, input: Any, other: Any) -> tuple[Any, ...]:
@@ -57,7 +47,7 @@ def floats(op: str, input: Any, other: Any) -> tuple[Any, ...]:
     return promoted(op, (input, other), floating=True)
 
 
-def fmod(input: TensorLike, other: TensorLike) -> Tensor:
+def fmod(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Remainder with the sign of the dividend, as C's `fmod`.
 
     Value: `input - trunc(input / other) * other`. Adjoint: `g` for `input`,
@@ -65,6 +55,7 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: tensors or numbers, shapes that broadcast; not bool.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for bool tensors.
@@ -75,6 +66,8 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.fmod(tg.tensor([5.0, -5.0]), 3)
         tensor([ 2., -2.])
     """
+    if out is not None:
+        return into(out, fmod, input, other)
     return _fmod(input, other)
 
 
@@ -88,23 +81,26 @@ def _fmod_vjp_other(g, x, y):
 
 
 _fmod = binary(
-    limited(np.fmod, "iuf", "use a number dtype"), (_fmod_vjp_input, _fmod_vjp_other), ALL
+    refusing("b", np.fmod, "convert one with .to(dtype)"), (_fmod_vjp_input, _fmod_vjp_other), ALL
 )
 
 
-def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
+def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Raise to a power in double precision, whatever the operands' dtype.
 
     Value: `input ** exponent` in float64. Adjoint: as that of `pow`, converted back.
 
     Args:
         input, exponent: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.float_power(tg.tensor([2, 4]), tg.tensor([-1, 2]))
         tensor([ 0.5000, 16.0000], dtype=tapegrad.float64)
     """
+    if out is not None:
+        return into(out, float_power, input, exponent)
     input, exponent = promoted("float_power", (input, exponent), floating=True)
     return pow(_double(input), _double(exponent))
 
@@ -126,7 +122,7 @@ def float_power_(input: Tensor, exponent: TensorLike) -> Tensor:
 _float_power_ = inplace(float_power)
 
 
-def atan2(input: TensorLike, other: TensorLike) -> Tensor:
+def atan2(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Angle of the point (`other`, `input`) in radians, between -pi and pi.
 
     Value: `atan2(input, other)`. Adjoint, with `d = input**2 + other**2`: `g * other / d` for `input`,
@@ -135,12 +131,15 @@ def atan2(input: TensorLike, other: TensorLike) -> Tensor:
     Args:
         input: ordinates; tensor or number.
         other: abscissae; tensor or number whose shape broadcasts. Integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.atan2(tg.tensor([1.0, -1.0]), tg.tensor([1.0, 0.0]))
         tensor([ 0.7854, -1.5708])
     """
+    if out is not None:
+        return into(out, atan2, input, other)
     return _atan2(*floats("atan2", input, other))
 
 
@@ -157,7 +156,7 @@ def _atan2_vjp_other(g, x, y):
 _atan2 = binary(np.arctan2, (_atan2_vjp_input, _atan2_vjp_other), ALL)
 
 
-def hypot(input: TensorLike, other: TensorLike) -> Tensor:
+def hypot(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Length of the hypotenuse, without overflow on the way.
 
     Value: `y = sqrt(input**2 + other**2)`. Adjoint: `g * input / y` for `input`, `g * other / y` for
@@ -165,6 +164,7 @@ def hypot(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: floating tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for integers.
@@ -174,6 +174,8 @@ def hypot(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.hypot(tg.tensor([3.0, 5.0]), tg.tensor([4.0, 12.0]))
         tensor([ 5., 13.])
     """
+    if out is not None:
+        return into(out, hypot, input, other)
     return _hypot(input, other)
 
 
@@ -188,7 +190,7 @@ def _hypot_vjp_other(g, x, y):
 _hypot = binary(floating_only(np.hypot), singulars(_hypot_vjp_input, _hypot_vjp_other), ALL)
 
 
-def logaddexp(input: TensorLike, other: TensorLike) -> Tensor:
+def logaddexp(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Logarithm of the sum of exponentials, without overflow.
 
     Value: `log(e**input + e**other)`. Adjoint: `g * sigmoid(input - other)` for `input`,
@@ -196,6 +198,7 @@ def logaddexp(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: floating tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for integers.
@@ -205,6 +208,8 @@ def logaddexp(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.logaddexp(tg.tensor([0.0, 1000.0]), tg.tensor([0.0, 1000.0]))
         tensor([6.9315e-01, 1.0007e+03])
     """
+    if out is not None:
+        return into(out, logaddexp, input, other)
     return _logaddexp(input, other)
 
 
@@ -222,7 +227,7 @@ def _logaddexp_vjp_other(g, x, y):
 _logaddexp = binary(floating_only(np.logaddexp), (_logaddexp_vjp_input, _logaddexp_vjp_other), ALL)
 
 
-def logaddexp2(input: TensorLike, other: TensorLike) -> Tensor:
+def logaddexp2(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Logarithm to base 2 of the sum of powers of 2, without overflow.
 
     Value: `log2(2**input + 2**other)`. Adjoint: `g * sigmoid((input - other) * log(2))` for `input`,
@@ -230,6 +235,7 @@ def logaddexp2(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: floating tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for integers.
@@ -239,6 +245,8 @@ def logaddexp2(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.logaddexp2(tg.tensor([0.0, 3.0]), tg.tensor([0.0, 3.0]))
         tensor([1., 4.])
     """
+    if out is not None:
+        return into(out, logaddexp2, input, other)
     return _logaddexp2(input, other)
 
 
@@ -257,61 +265,67 @@ _logaddexp2 = binary(
 )
 
 
-def fmax(input: TensorLike, other: TensorLike) -> Tensor:
+def fmax(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The larger of two values; where one is NaN, the other one.
 
     Value: `max(input, other)`. Adjoint: `g` to the one that was chosen, to `input` at a tie.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.fmax(tg.tensor([1.0, float("nan")]), tg.tensor([3.0, 2.0]))
         tensor([3., 2.])
     """
+    if out is not None:
+        return into(out, fmax, input, other)
     return _fmax(input, other)
 
 
 def _fmax_vjp_input(g, x, y):
-    return np.where((x >= y) | np.isnan(y), g, 0)
+    return kernels.masked(g, (x >= y) | np.isnan(y))
 
 
 def _fmax_vjp_other(g, x, y):
-    return np.where((x >= y) | np.isnan(y), 0, g)
+    return kernels.masked(g, ~((x >= y) | np.isnan(y)))
 
 
-_fmax = binary(np.fmax, (_fmax_vjp_input, _fmax_vjp_other), ALL)
+_fmax = binary(refusing("c", np.fmax, NO_ORDER), (_fmax_vjp_input, _fmax_vjp_other), ALL)
 
 
-def fmin(input: TensorLike, other: TensorLike) -> Tensor:
+def fmin(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The smaller of two values; where one is NaN, the other one.
 
     Value: `min(input, other)`. Adjoint: `g` to the one that was chosen, to `input` at a tie.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.fmin(tg.tensor([1.0, float("nan")]), tg.tensor([3.0, 2.0]))
         tensor([1., 2.])
     """
+    if out is not None:
+        return into(out, fmin, input, other)
     return _fmin(input, other)
 
 
 def _fmin_vjp_input(g, x, y):
-    return np.where((x <= y) | np.isnan(y), g, 0)
+    return kernels.masked(g, (x <= y) | np.isnan(y))
 
 
 def _fmin_vjp_other(g, x, y):
-    return np.where((x <= y) | np.isnan(y), 0, g)
+    return kernels.masked(g, ~((x <= y) | np.isnan(y)))
 
 
-_fmin = binary(np.fmin, (_fmin_vjp_input, _fmin_vjp_other), ALL)
+_fmin = binary(refusing("c", np.fmin, NO_ORDER), (_fmin_vjp_input, _fmin_vjp_other), ALL)
 
 
-def heaviside(input: Tensor, values: TensorLike) -> Tensor:
+def heaviside(input: Tensor, values: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Step from 0 to 1 at zero, with given values at the step itself.
 
     Value: 0 where `input < 0` or NaN, `values` where it is 0, 1 where it is positive. Adjoint: zero for
@@ -320,6 +334,7 @@ def heaviside(input: Tensor, values: TensorLike) -> Tensor:
     Args:
         input: tensor of any shape.
         values: tensor of the same dtype, or number; shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: if the dtypes differ.
@@ -329,19 +344,22 @@ def heaviside(input: Tensor, values: TensorLike) -> Tensor:
         >>> tg.heaviside(tg.tensor([-1.5, 0.0, 2.0]), tg.tensor([0.5]))
         tensor([0.0000, 0.5000, 1.0000])
     """
+    if out is not None:
+        return into(out, heaviside, input, values)
     input = as_operand(input, "heaviside")
     kinds = input.dtype, getattr(raw(values), "dtype", input.dtype)
     values = operand(values, input, "heaviside", "values")
     input, values = promoted("heaviside", (input, values))
+    not_complex("heaviside", input)
     if kinds != (input.dtype, input.dtype):
         given = kinds[1] if isinstance(values, Tensor) else type(values).__name__
         raise DtypeError(f"heaviside: dtypes differ, {kinds[0]} and {given}; convert one")
     x = input.array
     try:
-        out = np.where(x == 0, raw(values), (x > 0).astype(x.dtype))
+        result = np.where(x == 0, raw(values), (x > 0).astype(x.dtype))
     except (ValueError, TypeError) as error:
         raise refused("heaviside", error, input, values) from None
-    return record2(out, (_heaviside_vjp_input, _heaviside_vjp_values), input, values, (x,))
+    return record2(result, (_heaviside_vjp_input, _heaviside_vjp_values), input, values, (x,))
 
 
 def _heaviside_vjp_input(g, x):
@@ -349,7 +367,7 @@ def _heaviside_vjp_input(g, x):
 
 
 def _heaviside_vjp_values(g, x):
-    return np.where(x == 0, g, 0)
+    return kernels.masked(g, x == 0)
 
 
 def rsub(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..device import backend_of
+from ..device import apart, backend_of
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record2
 from ..tensor import Tensor
@@ -30,6 +30,7 @@ from .gather import (
     zero_at,
 )
 from .index import getitem, index_arrays, read, refused_index, stages_of
+from .output import into
 from .shape import reshape
 
 __all__ = ["index_add", "index_copy", "index_fill", "index_put", "masked_scatter", "put"]
@@ -40,7 +41,7 @@ INPLACE = __all__
 def values_operand(op: str, input: Tensor, values: Any, argument: str) -> Tensor:
     """A tensor of the input's dtype on the input's device."""
     values = as_operand(values, op, argument)
-    if type(values.array) is not type(input.array):
+    if apart(values.array, input.array):
         raise different_devices(op, input, values)
     if values.dtype != input.dtype:
         raise DtypeError(
@@ -72,7 +73,13 @@ def number_operand(op: str, input: Tensor, value: Any, argument: str) -> Any:
 
 
 def index_add(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    *,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Add slices to those that an index names; one may be named several times.
 
@@ -86,6 +93,7 @@ def index_add(
         source: tensor of the input's dtype and shape, except that its size in `dim` is that of the
             index.
         alpha: factor of `source`.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DimensionError: for a position outside the dimension.
@@ -97,6 +105,8 @@ def index_add(
         >>> tg.index_add(tg.zeros(3), 0, tg.tensor([0, 2, 2]), tg.tensor([1.0, 2.0, 3.0]))
         tensor([1., 0., 5.])
     """
+    if out is not None:
+        return into(out, index_add, input, dim, index, source, alpha=alpha)
     input = as_operand(input, "index_add")
     source = values_operand("index_add", input, source, "source")
     if not input.ndim and not source.ndim:
@@ -109,9 +119,9 @@ def index_add(
     if alpha != 1:
         v = (v & alpha) if v.dtype.kind == "b" else v * alpha
     at = positions_of_slices(x, d, i)
-    out = kernels.combine_at(x, at.reshape(-1), v.reshape(-1), np.add)
+    result = kernels.combine_at(x, at.reshape(-1), v.reshape(-1), np.add)
     rules = _index_add_vjp_input, _index_add_vjp_source
-    return record2(out, rules, input, source, (i, d, alpha))
+    return record2(result, rules, input, source, (i, d, alpha))
 
 
 def _index_add_vjp_input(g, index, dim, alpha):
@@ -143,7 +153,9 @@ def positions_of_slices(x: Any, dim: int, index: Any) -> Any:
     return steps + grid(x, strides, others)
 
 
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+def index_copy(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None
+) -> Tensor:
     """Replace the slices that an index names. Value for dim 0: `out[index[i]] = source[i]`.
 
     Adjoint: `g` with zeros at the index for `input`, `g[index]` for `source`.
@@ -155,6 +167,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
             positions stays, it is not said which.
         source: tensor of the input's dtype and shape, except that its size in `dim` is that of the
             index.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DimensionError: for a position outside the dimension.
@@ -166,15 +179,17 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
         >>> tg.index_copy(tg.zeros(3), 0, tg.tensor([0, 2]), tg.tensor([1.0, 2.0]))
         tensor([1., 0., 2.])
     """
+    if out is not None:
+        return into(out, index_copy, input, dim, index, source)
     input = as_operand(input, "index_copy")
     source = values_operand("index_copy", input, source, "source")
     if not input.ndim and source.array.size == 1:
         return reshape(index_copy(reshape(input, 1), dim, index, reshape(source, 1)), ())
     d, i = slices_along("index_copy", input, dim, index, "q")
     check_source("index_copy", input, d, i, source)
-    out = input.array.copy()
-    out[slices(d, i)] = source.array
-    return record2(out, (_index_copy_vjp_input, _index_copy_vjp_source), input, source, (i, d))
+    result = input.array.copy()
+    result[slices(d, i)] = source.array
+    return record2(result, (_index_copy_vjp_input, _index_copy_vjp_source), input, source, (i, d))
 
 
 def _index_copy_vjp_input(g, index, dim):
@@ -216,7 +231,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             raise ShapeError(
                 f"index_fill: value must be a number or a 0-d tensor, got shape {value.shape}"
             )
-        if type(value.array) is not type(input.array):
+        if apart(value.array, input.array):
             raise different_devices("index_fill", input, value)
         value = cast(value, input.dtype)
         v = value.array
@@ -275,7 +290,7 @@ def index_put(
             raise DtypeError(
                 f"index_put: indices[{k}] must be an int64, int32 or bool tensor, got {i.dtype}"
             )
-        if type(i.array) is not type(input.array):
+        if apart(i.array, input.array):
             raise different_devices("index_put", input, i)
     values = values_operand("index_put", input, values, "values")
     x, v = input.array, values.array
@@ -405,7 +420,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 
 def _masked_scatter_vjp_input(g, mask):
-    return np.where(mask, 0, g)
+    return kernels.masked(g, ~mask)
 
 
 def _masked_scatter_vjp_source(g, mask):

@@ -20,6 +20,7 @@ from .cast import as_operand, floating
 from .inplace import inplace as inplace_form
 from .nn import softmax
 from .norms import norm
+from .output import into
 from .shape import normal_dim
 from .ternary import clamp_min
 
@@ -51,15 +52,19 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     input = floats("gelu", input)
     x = input.array
     if approximate == "none":
-        return record1(x * kernels.ndtr(x), _gelu_vjp, input, (x,))
+        p = kernels.normal_cdf(x)
+        return record1(x * p, _gelu_vjp, input, (x, p))
     if approximate != "tanh":
         raise ArgumentError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     out = x * (np.tanh(_gelu_inner(np.minimum(np.maximum(x, -FAR), FAR))) * 0.5 + 0.5)
     return record1(out, _gelu_tanh_vjp, input, (x,))
 
 
-def _gelu_vjp(g, x):
-    return g * (kernels.ndtr(x) + x * (np.exp(x * (x * -0.5)) / SQRT_2PI))
+def _gelu_vjp(g, x, p):
+    return g * (p + x * (np.exp(x * (x * -0.5)) / SQRT_2PI))
+
+
+_gelu_vjp.recompute = lambda x, p: (x, kernels.ndtr(x))  # type: ignore[attr-defined]
 
 
 CUBIC, FAR = 0.044715, 10.0  # beyond FAR the tanh is 1 in every dtype, and x**2 must not overflow
@@ -97,12 +102,15 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
         return _silu_(input)
     input = floats("silu", input)
     x = input.array
-    return record1(x * kernels.sigmoid(x), _silu_vjp, input, (x,))
-
-
-def _silu_vjp(g, x):
     s = kernels.sigmoid(x)
+    return record1(x * s, _silu_vjp, input, (x, s))
+
+
+def _silu_vjp(g, x, s):
     return g * (s * (1 + x * (1 - s)))
+
+
+_silu_vjp.recompute = lambda x, s: (x, kernels.sigmoid(x))  # type: ignore[attr-defined]
 
 
 _silu_ = inplace_form(silu)
@@ -368,7 +376,9 @@ def like(host: Any, input: Tensor) -> Tensor:
     return wrap(move(np.asarray(host, input.array.dtype), input.device))
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
+def normalize(
+    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
     """Divide by the norm along a dimension.
 
     Value: `input / max(norm(input, p), eps)`. Adjoint: by those of `norm` and `div`.
@@ -378,6 +388,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -
         p: order of the norm.
         dim: the dimension, or several, along which the norm will be 1.
         eps: smallest divisor.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
@@ -385,5 +396,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """
+    if out is not None:
+        return into(out, normalize, input, p, dim, eps)
     input = floats("normalize", input)
     return input / clamp_min(norm(input, p, dim, True), eps)
