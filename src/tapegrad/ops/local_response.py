@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .. import kernels
 from ..errors import ShapeError
-from ..record import record1
 from ..tensor import Tensor
 from .normalisation import in_float32, operands, positive
 from .reduce import is_half
+from .taps import regular, tap_sum
 
 __all__: list[str] = []  # PyTorch has it in nn.functional only
 
@@ -48,15 +47,8 @@ def local_response_norm(
         return in_float32(
             lambda x, w, b: local_response_norm(x, size, alpha, beta, k), input, None, None
         )
-    squares = kernels.window_sum(input * input, size // 2, (size - 1) // 2)
+    n = input.shape[1]
+    before, after = min(size // 2, n - 1), min((size - 1) // 2, n - 1)
+    channels = regular(n, n, before + after + 1, 1, before, 1)
+    squares = tap_sum(input * input, ((1 - input.ndim, channels),))
     return input / (squares * (alpha / size) + k) ** beta
-
-
-@kernels.window_sum.register(Tensor)
-def _window_sum(input, before, after):
-    out = kernels.window_sum(input.array, before, after)
-    return record1(out, _window_sum_vjp, input, (before, after))
-
-
-def _window_sum_vjp(g, before, after):
-    return kernels.window_sum(g, after, before)
