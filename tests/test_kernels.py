@@ -110,3 +110,13 @@ def test_powers_by_products_are_powers() -> None:
             np.testing.assert_allclose((x**exponent).detach().numpy(), want, rtol=1e-14)
     n = tg.tensor([-2, 3], dtype=tg.int64)
     assert (n**3).tolist() == [-8, 27] and (n**4).dtype == tg.int64
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "complex128", "int8"])
+@pytest.mark.parametrize("shape", [(512, 256), (1000, 30), (3, 256, 130), (7,)])
+def test_a_packed_copy_lies_in_row_order(dtype: str, shape: tuple[int, ...]) -> None:
+    x = RNG.integers(-9, 9, shape).astype(dtype)
+    for view in (x, x.T, x[::-1].T, x.swapaxes(0, -1)[..., ::2]):
+        have = kernels.packed(view)
+        np.testing.assert_array_equal(have, view)
+        assert have.flags.c_contiguous and not np.shares_memory(have, x)

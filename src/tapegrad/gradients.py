@@ -14,6 +14,7 @@ from . import stamps
 from ._typing import DType
 from .device import as_array
 from .errors import DtypeError, GraphError, ShapeError
+from .kernels import packed
 from .tape import Leaf, Node, hooks
 from .tensor import Tensor, raw, wrap
 
@@ -48,7 +49,7 @@ def exclusive(g: Any) -> Any:
     """An array that shares its memory with no other: itself, or a copy of a view."""
     g = as_array(g)
     own = g.base is None and getattr(g.flags, "writeable", True)  # CuPy has no read-only arrays
-    return g if own else g.copy()
+    return g if own else packed(g)
 
 
 def deposit(found: dict[Node, Any], given: Iterable[Any] = ()) -> None:
@@ -154,10 +155,18 @@ class RemovableHandle:
         self.remove()
 
 
-def call_hooks(node: Node, g: Any) -> Any:
-    """Show a gradient to the hooks of its node; what they answer takes its place."""
+def call_hooks(node: Node, g: Any, depositing: bool = True) -> Any:
+    """Show a gradient to the hooks of its node; what they answer takes its place.
+
+    Args:
+        node: whose value it is the gradient of.
+        g: the gradient.
+        depositing: also fill the `grad` of a tensor that retains it.
+    """
     recorded = isinstance(g, Tensor)
-    for _, hook in sorted(hooks[node].items(), key=lambda item: item[0] == RETAIN):
+    for key, hook in sorted(hooks[node].items(), key=lambda item: item[0] == RETAIN):
+        if key == RETAIN and not depositing:
+            continue
         shown = crossed(g)
         seen = shown if recorded else wrap(exclusive(shown))
         answer = hook(seen)

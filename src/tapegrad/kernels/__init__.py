@@ -55,6 +55,7 @@ from .arrays import (  # noqa: E402
     direction,
     index_add,
     index_zero,
+    packed,
     scatter_along,
     squares,
 )
@@ -162,6 +163,7 @@ __all__ = [
     "ndtri",
     "normal_cdf",
     "normalise_grad",
+    "packed",
     "pad",
     "pad_along",
     "polygamma",

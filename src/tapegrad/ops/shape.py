@@ -9,10 +9,13 @@ import numpy as np
 
 from .. import kernels
 from .._typing import Shape
+from ..device import apart
 from ..errors import ArgumentError, DimensionError, ShapeError
 from ..record import join_family, record, record1, record_view
 from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, different_devices
+from .output import into
+from .words import implements
 
 __all__ = [
     "broadcast_to", "cat", "chunk", "clone", "detach", "flatten", "permute", "reshape", "split",
@@ -272,7 +275,7 @@ def tensors_of(op: str, tensors: Any) -> tuple[Tensor, ...]:
         raise ArgumentError(f"{op}: needs at least one tensor, got none")
     operands = [as_operand(t, op, f"tensors[{i}]") for i, t in enumerate(tensors)]
     for t in operands[1:]:
-        if type(t.array) is not type(operands[0].array):
+        if apart(t.array, operands[0].array):
             raise different_devices(op, operands[0], t)
     if any(t.array.dtype is not operands[0].array.dtype for t in operands):
         dtype = np.dtype(operands[0].dtype)
@@ -285,7 +288,7 @@ def tensors_of(op: str, tensors: Any) -> tuple[Tensor, ...]:
     return tuple(operands)
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Join tensors along an existing dimension.
 
     Adjoint: each tensor gets its piece of `g`.
@@ -293,6 +296,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     Args:
         tensors: tensors that agree in all other sizes; an empty 1-d one is passed over.
         dim: the dimension to join.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the other sizes differ.
@@ -302,6 +306,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         >>> tg.cat([tg.tensor([1.0]), tg.tensor([2.0, 3.0])])
         tensor([1., 2., 3.])
     """
+    if out is not None:
+        return into(out, cat, tensors, dim)
     parts = tensors_of("cat", tensors)
     full = [t for t in parts if t.shape != (0,)] or list(parts[:1])
     d = normal_dim("cat", dim, full[0].ndim)
@@ -314,8 +320,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"cat: tensors[{i}] has shape {t.shape}, expected {full[0].shape} except in dim {d}"
             )
     ends = np.cumsum([t.shape[d] for t in full]).tolist()
-    out = np.concatenate([t.array for t in full], axis=d)
-    return record(out, _cat_vjp, full, (d, ends))
+    result = np.concatenate([t.array for t in full], axis=d)
+    return record(result, _cat_vjp, full, (d, ends))
 
 
 def _cat_vjp(g, dim, ends):
@@ -323,7 +329,7 @@ def _cat_vjp(g, dim, ends):
     return [g[(*before, slice(a, b))] for a, b in zip([0, *ends], ends, strict=False)]
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Join tensors of one shape along a new dimension.
 
     Adjoint: each tensor gets its slice of `g`.
@@ -331,6 +337,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     Args:
         tensors: tensors of the same shape.
         dim: where the new dimension will be.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if shapes differ.
@@ -340,13 +347,15 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         >>> tg.stack([tg.tensor(1.0), tg.tensor(2.0)])
         tensor([1., 2.])
     """
+    if out is not None:
+        return into(out, stack, tensors, dim)
     parts = tensors_of("stack", tensors)
     d = normal_dim("stack", dim, parts[0].ndim + 1)
     for i, t in enumerate(parts):
         if t.shape != parts[0].shape:
             raise ShapeError(f"stack: tensors[{i}] has shape {t.shape}, expected {parts[0].shape}")
-    out = np.stack([t.array for t in parts], axis=d)
-    return record(out, _stack_vjp, parts, (d, len(parts)))
+    result = np.stack([t.array for t in parts], axis=d)
+    return record(result, _stack_vjp, parts, (d, len(parts)))
 
 
 def _stack_vjp(g, dim, n):
@@ -437,7 +446,7 @@ def clone(input: Tensor) -> Tensor:
         >>> tg.clone(tg.tensor([1.0]))
         tensor([1.])
     """
-    return record1(input.array.copy(), _clone_vjp, input)
+    return record1(kernels.packed(input.array), _clone_vjp, input)
 
 
 def _clone_vjp(g):
@@ -476,3 +485,88 @@ def detach(input: Tensor) -> Tensor:
 
 ravel = flatten
 swapaxes = swapdims = transpose
+
+
+@implements(np.reshape)
+def _np_reshape(
+    a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
+) -> Any:
+    if order not in ("C", "A"):
+        raise ArgumentError(f"np.reshape: tensors have the order 'C', got {order!r}")
+    out = reshape(a, newshape if shape is None else shape)
+    return clone(out) if copy else out
+
+
+@implements(np.ravel)
+def _np_ravel(a: Any, order: str = "C") -> Any:
+    if order not in ("C", "A"):
+        raise ArgumentError(f"np.ravel: tensors have the order 'C', got {order!r}")
+    return flatten(a)
+
+
+@implements(np.transpose)
+def _np_transpose(a: Any, axes: Any = None) -> Any:
+    return permute(a, tuple(reversed(range(a.ndim))) if axes is None else tuple(axes))
+
+
+@implements(np.swapaxes)
+def _np_swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    return transpose(a, axis1, axis2)
+
+
+@implements(np.squeeze)
+def _np_squeeze(a: Any, axis: Any = None) -> Any:
+    for dim in () if axis is None else normal_dims("squeeze", axis, a.ndim):
+        if a.shape[dim] != 1:
+            raise ShapeError(f"np.squeeze: dimension {dim} of shape {a.shape} is not 1")
+    return squeeze(a, axis)
+
+
+@implements(np.expand_dims)
+def _np_expand_dims(a: Any, axis: Any) -> Any:
+    dims = axis if isinstance(axis, (tuple, list)) else (axis,)
+    for dim in sorted(normal_dims("expand_dims", tuple(dims), a.ndim + len(dims))):
+        a = unsqueeze(a, dim)
+    return a
+
+
+@implements(np.broadcast_to)
+def _np_broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
+    return expand(array, (shape,) if isinstance(shape, int) else tuple(shape))
+
+
+@implements(np.concatenate)
+def _np_concatenate(
+    arrays: Any, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    parts = [flatten(a) for a in arrays] if axis is None else list(arrays)
+    joined = cat(parts, axis or 0)
+    return joined if dtype is None else joined.to(dtype)
+
+
+@implements(np.stack)
+def _np_stack(
+    arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    joined = stack(list(arrays), axis)
+    return joined if dtype is None else joined.to(dtype)
+
+
+@implements(np.copy)
+def _np_copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    return clone(a)
+
+
+@implements(np.shape)
+def _np_shape(a: Any) -> Any:
+    return a.shape
+
+
+@implements(np.ndim)
+def _np_ndim(a: Any) -> Any:
+    return a.ndim
+
+
+@implements(np.size)
+def _np_size(a: Any, axis: Any = None) -> Any:
+    return a.numel() if axis is None else int(np.prod([a.shape[d] for d in np.atleast_1d(axis)]))
