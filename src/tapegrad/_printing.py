@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import dtypes
+from .device import innermost
 from .tape import Leaf
 
 if TYPE_CHECKING:
@@ -17,8 +19,13 @@ PREFIX = "tensor("
 
 def tensor_repr(tensor: Tensor) -> str:
     """`tensor([...], dtype=..., device=..., grad_fn=...)` with what goes without saying left out."""
-    from .tensor import to_host
+    from .tensor import to_host, wrap
 
+    array = tensor.array
+    if innermost(array) is not array:
+        level, inner = array.level, tensor_repr(wrap(array.inner))
+        tied = "" if tensor.node is None else f", {_grad_text(tensor)}"
+        return f"batched({inner}, level={level.depth}, size={level.size}{tied})"
     host = to_host(tensor)
     shown = [values_text(host) if host.size or host.ndim == 1 else "[]"]
     if not host.size and host.ndim != 1:
@@ -28,11 +35,15 @@ def tensor_repr(tensor: Tensor) -> str:
         shown.append(f"dtype=tapegrad.{host.dtype.name}")
     if tensor.device.type != "cpu":
         shown.append(f"device='{tensor.device}'")
-    if isinstance(tensor.node, Leaf):
-        shown.append("requires_grad=True")
-    elif tensor.node is not None:
-        shown.append(f"grad_fn=<{tensor.node.name}>")
+    if tensor.node is not None:
+        shown.append(_grad_text(tensor))
     return f"{PREFIX}{', '.join(shown)})"
+
+
+def _grad_text(tensor: Tensor) -> str:
+    node = tensor.node
+    assert node is not None
+    return "requires_grad=True" if isinstance(node, Leaf) else f"grad_fn=<{node.name}>"
 
 
 def values_text(host: np.ndarray[Any, Any]) -> str:
@@ -57,6 +68,11 @@ def _suppress(host: np.ndarray[Any, Any]) -> bool:
 
 
 def _formatter(host: np.ndarray[Any, Any]) -> Any:
+    if host.dtype.kind == "c" and host.size:
+        real, imag = _part(host.real), _part(host.imag)
+        counted = host.real[np.isfinite(host.real) & (host.real != 0)]  # as PyTorch
+        width = max(len(real(v)) for v in (counted.min(), counted.max())) if counted.size else 0
+        return {"complex_kind": lambda z: f"{real(z.real):>{width}}{_signed(imag(z.imag))}j"}
     if host.dtype.kind != "f" or not host.size:
         return None
     finite = host[np.isfinite(host)]
@@ -70,3 +86,16 @@ def _formatter(host: np.ndarray[Any, Any]) -> Any:
     if finite.size < host.size:
         width = max(width, 4 if (host == -np.inf).any() else 3)
     return {"float_kind": lambda v: f"{v:{width}.4{kind}}"}
+
+
+def _part(values: np.ndarray[Any, Any]) -> Callable[[Any], str]:
+    """How real or imaginary parts are written: each with the digits that it needs itself."""
+    finite = values[np.isfinite(values)]
+    fixed = _suppress(values)
+    if fixed and (finite == np.trunc(finite)).all():
+        return lambda v: f"{v:.0f}." if np.isfinite(v) else f"{v:f}"
+    return lambda v: f"{v:.4{'f' if fixed else 'e'}}"
+
+
+def _signed(text: str) -> str:
+    return text if text[0] in "+-" else f"+{text}"

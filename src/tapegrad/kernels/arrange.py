@@ -1,4 +1,4 @@
-"""Padding and diagonals, each with its adjoint in the same words."""
+"""Padding, windows and diagonals, each with its adjoint in the same words."""
 
 from __future__ import annotations
 
@@ -73,6 +73,48 @@ def unpad_along(g, dim, before, after, mode):
     for source, end in zip(_sources(mode, n, before, after), ends, strict=True):
         out[(*every, source)] += end
     return out
+
+
+@kernel
+def unfold_along(x, dim, size, step):
+    """Windows along a dimension, which counts them, with their elements in a new last dimension.
+
+    Args:
+        x: array.
+        dim: the dimension, not negative.
+        size: of a window.
+        step: from one window to the next.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(x, size, axis=dim)
+    return windows[(slice(None),) * dim + (slice(None, None, step),)]
+
+
+@kernel
+def fold_along(g, dim, n, step):
+    """The adjoint of `unfold_along`: windows added up where they overlap.
+
+    Args:
+        g: windows, counted along `dim`, with their elements in the last dimension.
+        dim: the dimension, not negative.
+        n: its size in the result.
+        step: from one window to the next.
+    """
+    g = np.moveaxis(g, dim, -2)
+    count, size = g.shape[-2:]
+    lead = g.shape[:-2]
+    parts = -(-size // step)  # no two of one part overlap
+    rows = max(count + parts - 1, -(-n // step))
+    out = np.zeros_like(g, order="C", shape=(*lead, rows, step))
+    if parts <= count:
+        for i in range(parts):
+            part = g[..., i * step : (i + 1) * step]
+            out[..., i : i + count, : part.shape[-1]] += part
+        out = out.reshape(*lead, rows * step)
+    else:
+        out = out.reshape(*lead, rows * step)
+        for i in range(count):
+            out[..., i * step : i * step + size] += g[..., i, :]
+    return np.moveaxis(out[..., :n], -1, dim)
 
 
 @kernel

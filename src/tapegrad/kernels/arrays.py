@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from . import kernel
@@ -40,6 +42,22 @@ def squares(x):
     return x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
 
 
+_ATOMIC = "efdiILQ"  # dtypes that CuPy's np.add.at has
+
+
+def add_into(place, index, g):
+    """`np.add.at` for every dtype; a card has atomic additions for some of them only."""
+    if g.dtype.char in _ATOMIC:
+        np.add.at(place, index, g)
+    elif g.dtype.kind == "c":
+        np.add.at(place.real, index, g.real)
+        np.add.at(place.imag, index, g.imag)
+    else:  # integers wrap around alike in all widths
+        sums = np.zeros_like(place, dtype=np.uint64)
+        np.add.at(sums, index, g.astype(np.uint64))
+        place += sums.astype(place.dtype)
+
+
 @kernel
 def index_add(g, stages, shape, repeats):
     """Zeros of the given shape with `g` added at an index: the adjoint of reading it.
@@ -55,7 +73,7 @@ def index_add(g, stages, shape, repeats):
     for stage in stages[:-1]:
         place = place[stage]
     if repeats:
-        np.add.at(place, stages[-1], g)
+        add_into(place, stages[-1], g)
     else:
         place[stages[-1]] = g
     return out
@@ -85,6 +103,13 @@ def _flat_positions(index, shape):
 
     Worked out for whole dimensions around a block of integer arrays.
     """
+    rows, alone = index[0], all(part is Ellipsis for part in index[1:])
+    if alone and rows.__class__ is np.ndarray and rows.dtype.kind in "iu":
+        rows = rows.astype(np.intp, copy=False)
+        if len(shape) == 1:
+            return rows
+        each = math.prod(shape[1:])  # a negative row lies before the beginning, and so at the end
+        return np.add.outer(rows * each, np.arange(each))
     ndim = len(shape)
     given = [part for part in index if part is not Ellipsis]
     if len(given) < len(index):

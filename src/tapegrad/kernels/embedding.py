@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import kernel
-from .arrays import index_add
+from .arrays import add_into, index_add
 
 
 @kernel
@@ -19,7 +19,7 @@ def add_rows(g, indices, n):
     """
     wide = g.astype(np.float32) if g.dtype.itemsize < 4 else g
     out = np.zeros_like(wide, shape=(n, g.shape[1]))
-    np.add.at(out, indices, wide)
+    add_into(out, indices, wide)
     return out if wide is g else out.astype(g.dtype)
 
 

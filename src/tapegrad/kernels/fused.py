@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import kernel
+from .parallel import LEAST, in_shares
 
 
 @kernel
@@ -122,11 +123,20 @@ def _sigmoid_numpy(x):
     if x.ndim == 0:
         with np.errstate(over="ignore"):
             return 1 / (1 + np.exp(-x))
-    out = np.negative(x)
+    out = np.empty_like(x)
     with np.errstate(over="ignore"):
-        np.exp(out, out=out)
-    out += 1
-    return np.divide(1, out, out=out)
+        if x.size < 2 * LEAST:
+            _sigmoid_into(x, out)
+        else:
+            in_shares(lambda part: _sigmoid_into(x[part], out[part]), len(x), 1, x.size // len(x))
+    return out
+
+
+def _sigmoid_into(x, out):
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    np.reciprocal(out, out=out)
 
 
 @kernel

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import kernel
-
-_ATOMIC = "efdiILQ"  # dtypes of CuPy's np.add.at; its maximum.at knows fewer, and no NaN
+from .arrays import add_into
 
 
 @kernel
@@ -21,9 +20,9 @@ def combine_at(x, at, values, ufunc):
     """
     out = x.copy()
     flat = out.reshape(-1)
-    if ufunc is np.add and x.dtype.char in _ATOMIC:
-        ufunc.at(flat, at, values)
-    elif at.size:
+    if ufunc is np.add:
+        add_into(flat, at, values)
+    elif at.size:  # CuPy's maximum.at knows fewer dtypes, and no NaN
         order = np.argsort(at)
         at = at[order]
         values = running(ufunc, values[order], at, at.size)

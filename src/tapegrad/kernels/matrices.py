@@ -49,7 +49,7 @@ def cholesky(a):
     except np.linalg.LinAlgError:
         return _cholesky_by_columns(a)
     # neither NumPy, given NaN, nor CuPy raises; then the diagonal tells
-    bad = ~(np.diagonal(out, 0, -2, -1) > 0)
+    bad = ~(np.diagonal(out, 0, -2, -1).real > 0)
     if not out.size:
         return out, np.zeros_like(a, shape=a.shape[:-2], dtype=np.int32)
     first = np.argmax(bad, axis=-1) + 1
@@ -62,11 +62,11 @@ def _cholesky_by_columns(a):
     info = np.zeros_like(a, shape=a.shape[:-2], dtype=np.int32)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         for j in range(a.shape[-1]):
-            pivot = rest[..., j, j]
+            pivot = rest[..., j, j].real
             info = np.where((info == 0) & ~(pivot > 0), np.int32(j + 1), info)
             column = rest[..., j:, j] / np.sqrt(pivot)[..., None]
             out[..., j:, j] = column
-            rest[..., j:, j:] -= column[..., :, None] * column[..., None, :]
+            rest[..., j:, j:] -= column[..., :, None] * np.conjugate(column)[..., None, :]
     return np.where((info == 0)[..., None, None], out, np.nan).astype(a.dtype), info
 
 
@@ -93,7 +93,7 @@ def lu_factor(a, pivot):
     pivots = np.zeros_like(a, shape=(count, k), dtype=np.int64) + np.arange(k, like=a)
     for j in range(k):
         if pivot:
-            best = j + np.argmax(np.abs(lu[:, j:, j]), axis=1)
+            best = j + np.argmax(_size(lu[:, j:, j]), axis=1)
             pivots[:, j] = best
             for rows in (lu, order):
                 chosen = rows[each, best]
@@ -113,6 +113,11 @@ def lu_factor(a, pivot):
             lu[:, stop:, stop:] -= np.matmul(lu[:, stop:, start:stop], right)
     pivots = (pivots + 1).astype(np.int32)
     return lu.reshape(a.shape), pivots.reshape(*lead, k), order.reshape(*lead, m)
+
+
+def _size(x):
+    """What LAPACK chooses pivots by: the absolute value, for complex numbers the sum of its parts'."""
+    return np.abs(x.real) + np.abs(x.imag) if x.dtype.kind == "c" else np.abs(x)
 
 
 @kernel
@@ -143,7 +148,8 @@ def row_order(pivots, rows):
 def cofactors(x):
     """The matrix of cofactors: `det(x) inv(x)'`, and its limit where x is singular.
 
-    With `x = U S V'` it is `det(U) det(V) U diag(products of the other singular values) V'`.
+    With `x = U S V*` it is the conjugate of `U diag(products of the other singular values) V*`, times
+    `det(U) det(V*)`.
     """
     if not x.size:
         return x.copy()
@@ -151,7 +157,7 @@ def cofactors(x):
     others = np.where(np.eye(s.shape[-1], dtype=bool, like=x), 1, s[..., None, :])
     products = np.prod(others, axis=-1)
     sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return sign * np.matmul(u * products[..., None, :], vh)
+    return sign * np.conjugate(np.matmul(u * products[..., None, :], vh))
 
 
 @cofactors.register(np.ndarray)

@@ -6,6 +6,8 @@ the result and the positions of the input that they read, as slices or as arrays
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 BLOCK = 1 << 17  # elements at a time, which stay in the cache for all offsets
@@ -19,7 +21,7 @@ def _read(x, at, dim):
 
 
 def sum_windows(x, stages):
-    """Multiply by a sparse matrix along each of several of the last dimensions.
+    """Multiply by a sparse matrix along each of several dimensions.
 
     Args:
         x: array.
@@ -27,34 +29,36 @@ def sum_windows(x, stages):
             size in the result; taps (where, at, weight) with None for "everywhere" and for "one"; and
             whether everything is summed to a single element.
     """
-    ndim = len(stages)
-    lead, plane = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
-    sizes = tuple(stage[1] for stage in stages)
-    each, read = int(np.prod(sizes)), int(np.prod(plane))
+    outer = x.ndim + min([stage[0] for stage in stages])  # from here on it is worked on as a whole
+    lead, plane = x.shape[:outer], x.shape[outer:]
+    sizes = list(plane)
+    for dim, size, *_ in stages:
+        sizes[dim] = size
+    each, read = math.prod(sizes), math.prod(plane)
     stages = stages[::-1] if each > read else stages  # the small arrays along the last dimension
     if x.__class__ is not np.ndarray or max(x.size, each) <= BLOCK:
         return _staged(x, stages)
-    rows = int(np.prod(lead, dtype=np.int64))
+    rows = math.prod(lead)
     x = x.reshape(rows, *plane)
     out = np.empty((rows, *sizes), x.dtype)
     count = max(1, BLOCK // max(1, each, read))
     for start in range(0, rows, count):
         block = slice(start, start + count)
-        out[block] = _staged(x[block], stages)
+        _staged(x[block], stages, out[block])
     return out.reshape(*lead, *sizes)
 
 
-def _staged(x, stages):
-    given = x
-    for dim, size, taps, whole in stages:
+def _staged(x, stages, into=None):
+    for left, (dim, size, taps, whole) in zip(range(len(stages) - 1, -1, -1), stages, strict=True):
+        place = None if left else into
         if whole:
-            x = np.add.reduce(x, axis=x.ndim + dim, keepdims=True)
+            x = np.add.reduce(x, axis=x.ndim + dim, keepdims=True, out=place)
         else:
-            x = _sum(x, dim, size, taps)
-    return x.copy() if x is given else x
+            x = _sum(x, dim, size, taps, place)
+    return x
 
 
-def _sum(x, dim, size, taps):
+def _sum(x, dim, size, taps, into):
     out = None
     behind = (slice(None),) * (-dim - 1)
     for where, at, weight in taps:
@@ -66,12 +70,23 @@ def _sum(x, dim, size, taps):
             else:  # a copy already
                 part *= weight
         if where is None and out is None:
-            out = part if weight is not None or at.__class__ is not slice else part.copy()
+            if into is not None:
+                np.copyto(into, part)
+                out = into
+            else:
+                out = part if weight is not None or at.__class__ is not slice else part.copy()
             continue
         if out is None:
-            out = np.zeros_like(x, shape=_resized(x, dim, size))
+            out = _zeros(x, dim, size, into)
         out[(Ellipsis, slice(None) if where is None else where, *behind)] += part
-    return np.zeros_like(x, shape=_resized(x, dim, size)) if out is None else out
+    return _zeros(x, dim, size, into) if out is None else out
+
+
+def _zeros(x, dim, size, into):
+    if into is None:
+        return np.zeros_like(x, shape=_resized(x, dim, size))
+    into[...] = 0
+    return into
 
 
 def _resized(x, dim, size):

@@ -43,11 +43,13 @@ def _accumulate_numpy(x, ufunc, axis):
 @kernel
 def logaddexp_scan(x, axis):
     """Running `log(sum(exp(x)))`."""
-    return accumulate(x, _logaddexp, axis)
+    return accumulate.__wrapped__(x, _logaddexp, axis)
 
 
 @logaddexp_scan.register(np.ndarray)
 def _logaddexp_scan_numpy(x, axis):
+    if x.dtype.kind == "c":
+        return logaddexp_scan.__wrapped__(x, axis)
     return np.logaddexp.accumulate(x, axis=axis)
 
 
@@ -55,7 +57,16 @@ _LOG2 = float(np.log(2.0))
 
 
 def _logaddexp(x, y):
-    return np.where(x == y, x + _LOG2, np.logaddexp(x, y))  # equal infinities would make NaN
+    # equal infinities would make NaN
+    add = logaddexp_complex if x.dtype.kind == "c" else np.logaddexp
+    return np.where(x == y, x + _LOG2, add(x, y))
+
+
+def logaddexp_complex(x, y):
+    """`log(exp(x) + exp(y))` without overflow; its imaginary part is not reduced to one turn."""
+    first = x.real >= y.real
+    large, small = np.where(first, x, y), np.where(first, y, x)
+    return large + np.log1p(np.exp(small - large))
 
 
 @kernel

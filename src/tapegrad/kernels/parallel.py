@@ -1,0 +1,111 @@
+"""Threads for long chains of passes over large arrays: NumPy lets go of the interpreter during a pass.
+
+BLAS has threads of its own, and a single pass is as fast as memory is, so only kernels that take many
+passes over every part of an array come here.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+LEAST = 1 << 17  # elements of a share: starting a thread's work takes about 30 us
+
+
+def _cores() -> int:
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_threads = _cores()
+_pool: Any = None
+_lock = threading.Lock()
+
+
+def get_num_threads() -> int:
+    """Return how many threads one operation may use.
+
+    By default as many as there are cores for this process, or `OMP_NUM_THREADS`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.get_num_threads() > 0
+        True
+    """
+    return _threads
+
+
+def set_num_threads(threads: int) -> None:
+    """Set how many threads one operation may use; BLAS is told by its own means (threadpoolctl).
+
+    Args:
+        threads: at least 1. Results do not depend on it.
+
+    Raises:
+        ValueError: for less than 1.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.set_num_threads(tg.get_num_threads())
+    """
+    global _threads
+    if isinstance(threads, bool) or not isinstance(threads, int):
+        raise TypeError(f"set_num_threads: must be an int, got {type(threads).__name__}")
+    if threads < 1:
+        raise ValueError(f"set_num_threads: must be at least 1, got {threads}")
+    _threads = threads
+    _forget()
+
+
+def _forget() -> None:
+    global _pool
+    _pool = None  # in a forked process its threads are gone
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def in_shares(work: Callable[[slice], Any], count: int, step: int, each: int) -> None:
+    """Call `work` with slices that cover `range(count)`, in several threads if that is worth it.
+
+    Args:
+        work: writes its part of a result that has been allocated; called once per share.
+        count: number of rows, or elements.
+        step: shares begin at multiples of it.
+        each: elements of a row.
+    """
+    shares = min(_threads, count * each // LEAST, -(-count // step))
+    if shares < 2:
+        work(slice(0, count))
+        return
+    width = -(-count // (shares * step)) * step
+    parts = [slice(start, min(start + width, count)) for start in range(0, count, width)]
+    # what is told to NumPy (`np.errstate`) holds in the threads as well
+    waiting = [
+        _started().submit(contextvars.copy_context().run, work, part) for part in parts[1:]
+    ]
+    try:
+        work(parts[0])
+    finally:
+        for future in waiting:
+            future.exception()  # nobody writes any more when an error leaves
+    for future in waiting:
+        future.result()
+
+
+def _started() -> Any:
+    global _pool
+    with _lock:
+        if _pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            _pool = ThreadPoolExecutor(_threads - 1, "tapegrad")
+        return _pool
