@@ -120,3 +120,24 @@ def test_a_packed_copy_lies_in_row_order(dtype: str, shape: tuple[int, ...]) -> 
         have = kernels.packed(view)
         np.testing.assert_array_equal(have, view)
         assert have.flags.c_contiguous and not np.shares_memory(have, x)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(40_001,), (300, 200), (7, 50, 130), (2, 5000, 8), (40_000, 1)])
+def test_sums_by_blas_are_sums(dtype: str, shape: tuple[int, ...]) -> None:
+    x = (RNG.standard_normal(shape) + 1000).astype(dtype)
+    for axis in (None, (len(shape) - 1,), (0,), tuple(range(len(shape)))):
+        for keepdims in (False, True):
+            have = kernels.total(x, axis, keepdims)
+            want = np.sum(x, axis=axis, keepdims=keepdims, dtype=np.longdouble)
+            assert np.shape(have) == want.shape and have.dtype == dtype
+            # each partial sum of at most 4096 numbers is rounded that often at the worst
+            np.testing.assert_allclose(have, want.astype("f8"), rtol=64 * np.finfo(dtype).eps)
+
+
+def test_sums_by_blas_keep_infinities_and_nan() -> None:
+    x = np.zeros((64, 1024), "float32")
+    x[0, 5], x[1, 7], x[2, :2] = np.inf, np.nan, (np.inf, -np.inf)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(kernels.total(x, (1,), False), np.add.reduce(x, axis=1))
+        assert np.isnan(kernels.total(x, None, False))

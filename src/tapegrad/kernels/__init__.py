@@ -111,6 +111,7 @@ from .special import (  # noqa: E402
     polygamma,
     zeta,
 )
+from .sums import total  # noqa: E402
 
 __all__ = [
     "Window",
@@ -181,6 +182,7 @@ __all__ = [
     "squares",
     "sum_windows",
     "unfold_along",
+    "total",
     "unpad_along",
     "zeta",
 ]
