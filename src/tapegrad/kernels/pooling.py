@@ -104,12 +104,13 @@ def max_windows(x, stages):
 
     Args:
         x: array of floats or integers.
-        stages: for each dimension (dim, size, taps, first), the taps (where, at) with slices for
-            `where`.
+        stages: for each dimension (dim, size, taps, reads): the dimension counted from the end; its
+            size in the result; taps (where, at, number), slices for `where`; and what `max_windows_at`
+            needs.
     """
     for dim, size, taps, _ in stages:
         out = np.full_like(x, _lowest(x), shape=_resized(x, dim, size))
-        for where, at in taps:
+        for where, at, _ in taps:
             place = out[(Ellipsis, where, *(slice(None),) * (-dim - 1))]
             np.maximum(place, _read(x, at, dim), out=place)
         x = out
@@ -123,46 +124,63 @@ def max_windows_at(x, stages):
     is the first one of all.
 
     Args:
-        x: array of floats or integers.
-        stages: as for `max_windows`; `first` is the first position that each window reads.
+        x: array of floats or integers, with more dimensions than windows have.
+        stages: as for `max_windows`; `reads` is (first, base, step, last): tap `k` of window `i` reads
+            position `min(base[i] + step * k, last[i])`, and `first[i]` is its first tap inside.
 
     Returns:
         The values; and their positions in the flattened last dimensions, int64.
     """
-    ndim = len(stages)
-    lead, plane = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
-    sizes = tuple(stage[1] for stage in stages)
-    rows = int(np.prod(lead, dtype=np.int64))
-    x = x.reshape(rows, *plane)
-    each = int(np.prod(plane))
-    where = np.arange(each, like=x).reshape(plane)
-    # a device runs each step on everything at once
-    count = max(1, BLOCK // max(1, each)) if x.__class__ is np.ndarray else rows
-    if count >= rows:
-        out, index = _maxima_at(x, where, stages)
-        return out.reshape(*lead, *sizes), index.reshape(*lead, *sizes)
-    out, index = np.empty((rows, *sizes), x.dtype), np.empty((rows, *sizes), np.int64)
-    for start in range(0, rows, count):
+    sizes = (*x.shape[: x.ndim - len(stages)], *(stage[1] for stage in stages))
+    count = len(x)
+    if x.__class__ is np.ndarray:  # a device runs each step on everything at once
+        count = max(1, BLOCK * count // max(1, x.size))
+    if count >= len(x):
+        return _maxima_at(x, stages)
+    out, index = np.empty_like(x, shape=sizes), np.empty_like(x, np.int64, shape=sizes)
+    for start in range(0, len(x), count):
         block = slice(start, start + count)
-        out[block], index[block] = _maxima_at(x[block], where, stages)
-    return out.reshape(*lead, *sizes), index.reshape(*lead, *sizes)
+        out[block], index[block] = _maxima_at(x[block], stages)
+    return out, index
 
 
-def _maxima_at(x, index, stages):
+def _maxima_at(x, stages):
     # a device does not wait to learn whether there are NaN
     nan = x.dtype.kind == "f" and (x.__class__ is not np.ndarray or bool(np.isnan(x).any()))
-    for dim, size, taps, first in stages[::-1]:
+    most = max(number for _, _, taps, _ in stages for *_, number in taps)
+    small = np.uint8 if most < 256 else np.int32
+    plane, taken = x.shape[x.ndim - len(stages) :], []  # the tap taken along each dimension so far
+    for dim, size, taps, (first, base, step, _) in stages[::-1]:
         behind = (slice(None),) * (-dim - 1)
         out = np.full_like(x, _lowest(x), shape=_resized(x, dim, size))
-        at_best = np.empty_like(out, dtype=np.int64)
-        at_best[...] = np.take(index, first, axis=index.ndim + dim)
-        for where, at in taps:
+        tap = np.empty_like(out, dtype=small)
+        tap[...] = first.reshape(-1, *(1,) * len(behind))
+        taken = [(t, np.take(t, base + step * first, axis=t.ndim + dim)) for t in taken]
+        for where, at, number in taps:
             place = (Ellipsis, where, *behind)
             best, part = out[place], _read(x, at, dim)
             better = part > best
             if nan:
                 better |= np.isnan(part)
-            np.copyto(best, part, where=better)
-            np.copyto(at_best[place], _read(index, at, dim), where=better)
-        x, index = out, at_best
+            np.maximum(best, part, out=best)
+            _replace(tap[place], small(number), better)
+            for before, after in taken:
+                _replace(after[place], _read(before, at, dim), better)
+        x, taken = out, [tap, *(after for _, after in taken)]
+    index = None
+    for n, tap, (dim, *_, (_, base, step, last)) in zip(plane, taken, stages, strict=True):
+        along = (-1, *(1,) * (-dim - 1))
+        at = tap.astype(np.int64)
+        at *= step
+        at += base.reshape(along)
+        if last is not None:
+            at = np.minimum(at, last.reshape(along))
+        index = at if index is None else index * n + at
     return x, index
+
+
+def _replace(old, new, where):
+    """`old[where] = new[where]` for small integers, without a branch: a tenth of `np.copyto`'s time."""
+    change = new - old
+    change *= where
+    old += change

@@ -9,21 +9,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import dtypes, kernels
-from ..device import backend_of
+from ..batching import widened
+from ..device import apart, backend_of, every_value
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
 from ..record import record1
 from ..tape import recording
-from ..tensor import Tensor, to_host, wrap
+from ..tensor import Tensor, wrap
+from .activation import numbers
 from .cast import as_operand, different_devices
+from .gather import add_at
 from .taps import (
     Sparse,
     adaptive,
     check_images,
-    numbers,
     on_device,
     regular,
     window_counts,
 )
+from .window import distances, per_dimension
 
 __all__ = ["max_pool1d", "max_pool2d", "max_pool3d"]
 
@@ -138,12 +141,12 @@ def _max_pool(
     return_indices: bool,
 ) -> Any:
     op = f"max_pool{ndim}d"
-    input = _ordered(op, input)
+    input = numbers(op, input)
     check_images(op, input, ndim)
-    kernel = numbers(op, "kernel_size", kernel_size, ndim, 1)
-    steps = kernel if stride is None or stride == [] else numbers(op, "stride", stride, ndim, 1)
-    pad = numbers(op, "padding", padding, ndim)
-    spread = numbers(op, "dilation", dilation, ndim, 1)
+    kernel = per_dimension(op, "kernel_size", kernel_size, ndim, 1)
+    steps = distances(op, stride, kernel)
+    pad = per_dimension(op, "padding", padding, ndim)
+    spread = per_dimension(op, "dilation", dilation, ndim, 1)
     counts = window_counts(op, input.shape, kernel, steps, pad, spread, ceil_mode)
     for n, count, s, p, d in zip(input.shape[-ndim:], counts, steps, pad, spread, strict=True):
         if any(start % d >= n for start in range(-p, 0, s)[:count]):
@@ -152,13 +155,6 @@ def _max_pool(
             )
     plan = _regular_plan(input.shape[-ndim:], counts, kernel, steps, pad, spread)
     return _maxima(input, plan, return_indices)
-
-
-def _ordered(op: str, input: Any) -> Tensor:
-    tensor = as_operand(input, op)
-    if tensor.dtype.kind not in "fiu":
-        raise DtypeError(f"{op}: input must be of floats or integers, got {tensor.dtype}")
-    return tensor
 
 
 class _Plan(NamedTuple):
@@ -174,9 +170,9 @@ def _regular_plan(plane: Any, counts: Any, kernel: Any, steps: Any, pad: Any, sp
     windows = []
     for n, *window in zip(plane, counts, kernel, steps, pad, spread, strict=True):
         count, _, s, p, d = window
-        first = np.arange(count) * s - p
-        first = np.where(first < 0, first % d, first)  # what lies in the padding is not read
-        windows.append((regular(n, *window), first))
+        base = np.arange(count) * s - p
+        first = np.maximum(-(base // d), 0)  # what lies in the padding is not read
+        windows.append((regular(n, *window), (first, base, d, None)))
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, steps, spread, strict=True))
     return _planned(plane, windows, not apart)
 
@@ -188,28 +184,37 @@ def _adaptive_plan(plane: Any, counts: Any) -> _Plan:
     overlap = False
     for n, count in zip(plane, counts, strict=True):
         matrix, lengths = adaptive(n, count)
-        first = np.arange(count) * n // max(count, 1)
+        base, last = np.arange(count) * n // max(count, 1), None
         if count and n % count:  # shorter windows read their last element twice
-            ends = first + lengths - 1
-            reads = [np.minimum(first + k, ends) for k in range(lengths.max())]
+            last = base + lengths - 1
+            reads = [np.minimum(base + k, last) for k in range(lengths.max())]
             matrix = Sparse((count, n), [(np.arange(count), at, None) for at in reads])
             overlap = True
-        windows.append((matrix, first))
+        windows.append((matrix, (np.zeros_like(base), base, 1, last)))
     return _planned(plane, windows, overlap)
 
 
 def _planned(plane: Any, windows: Any, overlap: bool) -> _Plan:
-    """The plan of windows given per dimension by a sparse matrix and the first positions."""
+    """The plan of windows given per dimension by a sparse matrix and what its taps read."""
     stages = tuple(
         (
             d - len(plane),
             matrix.size,
-            tuple((slice(None) if where is None else where, at) for where, at, _ in matrix.taps),
-            first,
+            tuple(
+                (slice(None) if where is None else where, at, number)
+                for (where, at, _), number in zip(matrix.taps, _numbers(matrix, reads), strict=True)
+            ),
+            reads,
         )
-        for d, (matrix, first) in enumerate(windows)
+        for d, (matrix, reads) in enumerate(windows)
     )
     return _Plan(stages, overlap)
+
+
+def _numbers(matrix: Any, reads: Any) -> list[int]:
+    """Which taps of the windows those of the matrix are: it has none that read only padding."""
+    _, base, step, _ = reads
+    return [int(((at - base[where]) // step).max()) for where, at, _ in matrix.entries]
 
 
 def _maxima(input: Tensor, plan: _Plan, return_indices: bool) -> Any:
@@ -222,12 +227,12 @@ def _maxima(input: Tensor, plan: _Plan, return_indices: bool) -> Any:
     values, index = kernels.max_windows_at(x, stages)
     if not recorded:
         return wrap(values), wrap(index)
-    at = _flat(index, x.shape, len(plan.stages))
+    at = flat_positions(index, x.shape, len(plan.stages))
     out = record1(values, _max_pool_vjp, input, (at, x.shape, plan.overlap))
     return (out, wrap(index)) if return_indices else out
 
 
-def _flat(index: Any, shape: Any, ndim: int) -> Any:
+def flat_positions(index: Any, shape: Any, ndim: int) -> Any:
     """Positions in whole flattened arrays from positions in their flattened last dimensions."""
     lead = shape[: len(shape) - ndim]
     each = int(np.prod(shape[len(lead) :], dtype=np.int64))
@@ -237,8 +242,7 @@ def _flat(index: Any, shape: Any, ndim: int) -> Any:
 
 
 def _max_pool_vjp(g, at, shape, overlap):
-    size = int(np.prod(shape))
-    return kernels.index_add(g.reshape(-1), ((at,),), (size,), overlap).reshape(shape)
+    return add_at(g, at, shape, overlap)
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
@@ -304,7 +308,7 @@ def adaptive_max_pool3d(
 
 def _adaptive_max_pool(ndim: int, input: Any, output_size: Any, return_indices: bool) -> Any:
     op = f"adaptive_max_pool{ndim}d"
-    input = _ordered(op, input)
+    input = numbers(op, input)
     check_images(op, input, ndim)
     counts = adaptive_counts(op, input, output_size, ndim)
     return _maxima(input, _adaptive_plan(input.shape[-ndim:], counts), return_indices)
@@ -315,7 +319,7 @@ def adaptive_counts(op: str, input: Tensor, output_size: Any, ndim: int) -> tupl
     if isinstance(output_size, (tuple, list)) and len(output_size) == ndim:
         plane = input.shape[-ndim:]
         output_size = [n if o is None else o for n, o in zip(plane, output_size, strict=True)]
-    return numbers(op, "output_size", output_size, ndim)
+    return per_dimension(op, "output_size", output_size, ndim)
 
 
 def max_unpool1d(
@@ -412,8 +416,8 @@ def _max_unpool(
     output_size: Any,
 ) -> Tensor:
     op = f"max_unpool{ndim}d"
-    input, indices = _ordered(op, input), as_operand(indices, op, "indices")
-    if type(indices.array) is not type(input.array):
+    input, indices = numbers(op, input), as_operand(indices, op, "indices")
+    if apart(indices.array, input.array):
         raise different_devices(op, input, indices)
     if indices.dtype != dtypes.int64:
         raise DtypeError(f"{op}: indices must be int64, got {indices.dtype}")
@@ -422,9 +426,9 @@ def _max_unpool(
             f"{op}: indices must have the input's shape {input.shape}, got {indices.shape}"
         )
     check_images(op, input, ndim)
-    kernel = numbers(op, "kernel_size", kernel_size, ndim, 1)
-    steps = kernel if stride is None or stride == [] else numbers(op, "stride", stride, ndim, 1)
-    pad = numbers(op, "padding", padding, ndim)
+    kernel = per_dimension(op, "kernel_size", kernel_size, ndim, 1)
+    steps = distances(op, stride, kernel)
+    pad = per_dimension(op, "padding", padding, ndim)
     usual = tuple(
         (n - 1) * s + k - 2 * p
         for n, s, k, p in zip(input.shape[-ndim:], steps, kernel, pad, strict=True)
@@ -449,7 +453,7 @@ def _unpooled(op: str, input: Tensor, index: Any, plane: tuple[int, ...]) -> Ten
     x = input.array
     each = int(np.prod(plane))
     if x.size:
-        least, most = (int(to_host(wrap(end(index)[...]))) for end in (np.min, np.max))
+        least, most = (int(end(every_value(end(index)))) for end in (np.min, np.max))
         if least < 0 or most >= each:
             raise DimensionError(
                 f"{op}: indices must lie between 0 and {each - 1}, the result being {plane}, "
@@ -457,9 +461,8 @@ def _unpooled(op: str, input: Tensor, index: Any, plane: tuple[int, ...]) -> Ten
             )
     ndim = len(plane)
     shape = (*x.shape[:-ndim], *plane)
-    at = _flat(index, shape, ndim)
-    size = int(np.prod(shape))
-    out = kernels.index_add(x.reshape(-1), ((at,),), (size,), False).reshape(shape)
+    at = flat_positions(index, shape, ndim)
+    out = add_at(widened(x, at), at, shape, False)
     return record1(out, _max_unpool_vjp, input, (at, x.shape))
 
 
