@@ -89,6 +89,7 @@ from .fused import (  # noqa: E402
     select,
     sigmoid,
     softmax,
+    softmax_grad,
 )
 from .gather import combine_at, running  # noqa: E402
 from .matrices import cholesky, cofactors, lu_factor, row_order, solve_triangular  # noqa: E402
@@ -177,12 +178,13 @@ __all__ = [
     "select",
     "sigmoid",
     "softmax",
+    "softmax_grad",
     "softplus",
     "solve_triangular",
     "squares",
     "sum_windows",
-    "unfold_along",
     "total",
+    "unfold_along",
     "unpad_along",
     "zeta",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 
 from . import kernel
 from .parallel import LEAST, in_shares
+from .sums import total
 
 
 @kernel
@@ -155,6 +156,41 @@ def softmax(x, axis):
     """`exp(x) / sum(exp(x))` along an axis, shifted by the maximum so that nothing overflows."""
     e = np.exp(x - largest(x, axis))
     return e / np.add.reduce(e, axis=axis, keepdims=True)
+
+
+@softmax.register(np.ndarray)
+def _softmax_numpy(x, axis):
+    out = np.empty_like(x)
+    if axis in (x.ndim - 1, -1) and x.size >= 2 * LEAST and x.flags.c_contiguous:
+        n = x.shape[-1]
+        rows, into = x.reshape(-1, n), out.reshape(-1, n)
+        in_shares(lambda part: _softmax_into(rows[part], 1, into[part]), len(rows), 1, n)
+    else:
+        _softmax_into(x, axis, out)
+    return out
+
+
+def _softmax_into(x, axis, out):
+    np.subtract(x, largest(x, axis), out=out)
+    np.exp(out, out=out)
+    out /= total(out, (axis,), True)
+
+
+@kernel
+def softmax_grad(g, y, axis):
+    """`y * (g - sum(g * y))`."""
+    return y * (g - np.add.reduce(g * y, axis=axis, keepdims=True))
+
+
+@softmax_grad.register(np.ndarray)
+def _softmax_grad_numpy(g, y, axis):
+    if axis in (y.ndim - 1, -1) and y.shape[-1] > 15:
+        inner = np.vecdot(g, y)[..., None]
+    else:
+        inner = np.add.reduce(g * y, axis=axis, keepdims=True)
+    out = np.subtract(g, inner)
+    out *= y
+    return out
 
 
 @kernel

@@ -9,14 +9,17 @@ from .._typing import DTypeLike
 from ..dtypes import as_dtype
 from ..record import OUT, record
 from ..tensor import Tensor
-from .cast import cast, floating
+from .cast import cast, real
+from .output import into
 from .shape import normal_dim
 
 __all__ = ["log_softmax", "softmax"]
 METHODS = __all__
 
 
-def softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int, dtype: DTypeLike = None, *, out: Tensor | None = None
+) -> Tensor:
     """Normalised exponentials along a dimension.
 
     Value: `y = exp(input) / sum(exp(input))`. Adjoint: `y * (g - sum(g * y))`.
@@ -25,13 +28,16 @@ def softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
         input: tensor.
         dim: the dimension along which the values will sum to 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.softmax(tg.tensor([0.0, 0.0]), 0)
         tensor([0.5000, 0.5000])
     """
-    input = floating(input, "softmax") if dtype is None else cast(input, as_dtype(dtype))
+    if out is not None:
+        return into(out, softmax, input, dim, dtype)
+    input = real(input if dtype is None else cast(input, as_dtype(dtype)), "softmax")
     d = normal_dim("softmax", dim, input.ndim)
     x = input.array
     if not x.size or not x.ndim:
@@ -40,7 +46,7 @@ def softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
 
 
 def _softmax_vjp(g, y, dim):
-    return y * (g - np.add.reduce(g * y, axis=dim, keepdims=True))
+    return kernels.softmax_grad(g, y, dim)
 
 
 @kernels.softmax.register(Tensor)
@@ -48,7 +54,9 @@ def _softmax_of_tensor(input, dim):
     return softmax(input, dim)
 
 
-def log_softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int, dtype: DTypeLike = None, *, out: Tensor | None = None
+) -> Tensor:
     """Logarithm of the softmax, without overflow and without loss for small probabilities.
 
     Value: `y = input - log(sum(exp(input)))`. Adjoint: `g - exp(y) * sum(g)`.
@@ -57,20 +65,23 @@ def log_softmax(input: Tensor, dim: int, dtype: DTypeLike = None) -> Tensor:
         input: tensor.
         dim: the dimension that is normalised.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.log_softmax(tg.tensor([0.0, 0.0]), 0)
         tensor([-0.6931, -0.6931])
     """
-    input = floating(input, "log_softmax") if dtype is None else cast(input, as_dtype(dtype))
+    if out is not None:
+        return into(out, log_softmax, input, dim, dtype)
+    input = real(input if dtype is None else cast(input, as_dtype(dtype)), "log_softmax")
     d = normal_dim("log_softmax", dim, input.ndim)
     x = input.array
     if not x.size or not x.ndim:
         return input * 0
     shifted = x - kernels.largest(x, d)
-    out = shifted - np.log(np.add.reduce(np.exp(shifted), axis=d, keepdims=True))
-    return record(out, (_log_softmax_vjp,), (input,), (OUT, d))
+    result = shifted - np.log(np.add.reduce(np.exp(shifted), axis=d, keepdims=True))
+    return record(result, (_log_softmax_vjp,), (input,), (OUT, d))
 
 
 def _log_softmax_vjp(g, y, dim):

@@ -12,11 +12,14 @@ from .. import dtypes, kernels
 from .._typing import Dim, DTypeLike
 from ..device import as_array
 from ..errors import ArgumentError, DtypeError, ShapeError
+from ..kernels.sums import MANY
 from ..record import OUT, record, record1
 from ..tensor import Tensor, raw, wrap
-from .cast import as_operand, cast
+from .cast import as_operand, cast, not_complex
 from .choose import maximum, minimum
+from .output import into
 from .shape import normal_dim, normal_dims
+from .words import REDUCTIONS, implements
 
 __all__ = ["all", "any", "argmax", "argmin", "max", "mean", "min", "sum", "var"]
 METHODS = __all__
@@ -56,10 +59,7 @@ def is_half(array: Any) -> bool:
 
 def in_float32(operation: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
     """An operation on a float16 tensor, computed in float32, gradient included, and rounded once."""
-    out = operation(cast(input, dtypes.float32), *args, **kwargs)
-    if isinstance(out, tuple):
-        return tuple(cast(o, input.dtype) for o in out)
-    return cast(out, input.dtype)
+    return cast(operation(cast(input, dtypes.float32), *args, **kwargs), input.dtype)
 
 
 def floating_operand(op: str, value: Any, hint: str = "convert it with .float()") -> Tensor:
@@ -71,7 +71,12 @@ def floating_operand(op: str, value: Any, hint: str = "convert it with .float()"
 
 
 def sum(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTypeLike = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over dimensions.
 
@@ -82,6 +87,7 @@ def sum(
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The sums; 0 over no elements.
@@ -91,21 +97,25 @@ def sum(
         >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
         tensor([4., 6.])
     """
+    if out is not None:
+        return into(out, sum, input, dim, keepdim, dtype=dtype)
     if dtype is None and isinstance(input, Tensor):
         wide = ACCUMULATOR.get(input.array.dtype.char)
     else:
         input, wide, _ = accumulated("sum", input, dtype)
     x = input.array
     if dim is None and not keepdim:
-        out = np.add.reduce(x, axis=None, dtype=wide)
-        kept = None
+        dims = kept = None
     else:
         dims = normal_dims("sum", dim, x.ndim)
-        out = _add.reduce(x, axis=dims, dtype=wide, keepdims=keepdim)
         kept = kept_shape(x.shape, dims)
+    if wide is None and x.size >= MANY:
+        result = kernels.total(x, dims, keepdim)
+    else:
+        result = _add.reduce(x, axis=dims, dtype=wide, keepdims=keepdim)
     if wide is dtypes.float32:
-        out = out.astype(x.dtype)
-    return record1(out, _sum_vjp, input, (x.shape, kept))
+        result = result.astype(x.dtype)
+    return record1(result, _sum_vjp, input, (x.shape, kept))
 
 
 def _sum_vjp(g, shape, kept):
@@ -113,7 +123,12 @@ def _sum_vjp(g, shape, kept):
 
 
 def mean(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTypeLike = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Arithmetic mean over dimensions.
 
@@ -124,6 +139,7 @@ def mean(
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The means; NaN over no elements.
@@ -136,6 +152,8 @@ def mean(
         >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
         tensor([2., 3.])
     """
+    if out is not None:
+        return into(out, mean, input, dim, keepdim, dtype=dtype)
     input = as_operand(input, "mean")
     if dtype is not None:
         input = cast(input, dtypes.as_dtype(dtype))
@@ -145,9 +163,12 @@ def mean(
         return in_float32(mean, input, dim, keepdim)
     dims = normal_dims("mean", dim, x.ndim)
     n = math.prod(x.shape[d] for d in dims)
-    total = _add.reduce(x, axis=dims, keepdims=keepdim)
-    out = total * (1 / n) if n else total * math.nan
-    return record1(out, _mean_vjp, input, (x.shape, kept_shape(x.shape, dims), n))
+    if x.size >= MANY:
+        total = kernels.total(x, dims, keepdim)
+    else:
+        total = _add.reduce(x, axis=dims, keepdims=keepdim)
+    result = total * (1 / n) if n else total * math.nan
+    return record1(result, _mean_vjp, input, (x.shape, kept_shape(x.shape, dims), n))
 
 
 def _mean_vjp(g, shape, kept, n):
@@ -161,18 +182,20 @@ def var(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Variance over dimensions.
 
-    Value: `sum((input - mean)**2) / (n - correction)`. Adjoint:
+    Value: `sum(|input - mean|**2) / (n - correction)`. Adjoint:
     `2 g (input - mean) / (n - correction)`.
 
     Args:
-        input: floating tensor.
+        input: floating or complex tensor; the result is real.
         dim: dimension or dimensions; None for all.
         unbiased: True means `correction=1`, False `correction=0`.
         keepdim: keep them with size 1.
         correction: what is taken off the number of elements; 1 by default (Bessel's correction).
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The variances; infinite where no degree of freedom is left, NaN if all elements are equal too.
@@ -185,13 +208,15 @@ def var(
         >>> tg.var(tg.tensor([1.0, 2.0, 3.0, 4.0]), correction=0)
         tensor(1.2500)
     """
+    if out is not None:
+        return into(out, var, input, dim, unbiased, keepdim, correction=correction)
     dim, correction = correction_of("var", dim, unbiased, correction)
     input = floating_operand("var", input)
     x = input.array
     if is_half(x):
         return in_float32(var, input, dim, None, keepdim, correction=correction)
-    out, _, dims, n, scale = deviation("var", x, dim, keepdim, correction)
-    return record1(out, _var_vjp, input, (x, dims, n, scale))
+    result, _, dims, n, scale = deviation("var", x, dim, keepdim, correction)
+    return record1(result, _var_vjp, input, (x, dims, n, scale))
 
 
 def _var_vjp(g, x, dims, n, scale):
@@ -199,7 +224,7 @@ def _var_vjp(g, x, dims, n, scale):
     g = g.reshape(kept_shape(x.shape, dims))
     if scale == math.inf:
         return g * np.where(centred == 0, math.nan, math.inf)
-    return g * (2 * scale) * centred
+    return g * (2 * scale) * kernels.conj(centred)
 
 
 def correction_of(op: str, dim: Any, unbiased: bool | None, correction: Any) -> tuple[Any, Any]:
@@ -220,11 +245,17 @@ def deviation(op: str, x: Any, dim: Any, keepdim: bool, correction: float) -> An
     scale = 1 / (n - correction) if n > correction else math.inf  # 0 * inf: no spread, no freedom
     mean = np.add.reduce(x, axis=dims, keepdims=True) * (1 / n if n else math.nan)
     centred = x - mean
-    squares = _add.reduce(centred * centred, axis=dims, keepdims=keepdim)
+    squares = _add.reduce(kernels.squares(centred), axis=dims, keepdims=keepdim)
     return squares * scale if n else squares * math.nan, mean, dims, n, scale
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def max(
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
     """The largest element, or the largest along a dimension with its index; NaN beats all.
 
     Adjoint: without `dim`, `g` shared equally among the elements that attain the maximum; with `dim`,
@@ -234,6 +265,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         input: tensor.
         dim: dimension to reduce; None for all. A tensor here means `maximum(input, dim)`.
         keepdim: keep it with size 1.
+        out: tensor, two with `dim`, to write into, shaped alike or empty; where nothing is recorded.
 
     Returns:
         A 0-d tensor, or a named tuple `(values, indices)`.
@@ -247,23 +279,30 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         >>> tg.max(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
         max(values=tensor([5., 7.]), indices=tensor([1, 0]))
     """
+    if out is not None:
+        return into(out, max, input, dim, keepdim)
     if isinstance(dim, Tensor):
         return maximum(input, dim)
     if dim is None:
         return _whole("max", _max_vjp, input, keepdim)
-    return max_pair(*_along("max", np.argmax, _max_dim_vjp, input, dim, keepdim))
+    return _along("max", max_pair, np.argmax, _max_dim_vjp, input, dim, keepdim)
 
 
 def _max_vjp(g, x, y):
-    chosen = np.where(y == y, x == y, x != x)  # y != y: the maximum is NaN
-    return g * chosen / np.add.reduce(raw(chosen), axis=None, dtype=x.dtype)
+    return shared_equally(g, x, y)
 
 
 def _max_dim_vjp(g, indices, dim, shape):
-    return kernels.scatter_along(g.reshape(indices.shape), indices, dim, shape)
+    return put_back(g, indices, dim, shape)
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def min(
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
     """The smallest element, or the smallest along a dimension with its index; NaN beats all.
 
     Adjoint: without `dim`, `g` shared equally among the elements that attain the minimum; with `dim`,
@@ -273,6 +312,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         input: tensor.
         dim: dimension to reduce; None for all. A tensor here means `minimum(input, dim)`.
         keepdim: keep it with size 1.
+        out: tensor, two with `dim`, to write into, shaped alike or empty; where nothing is recorded.
 
     Returns:
         A 0-d tensor, or a named tuple `(values, indices)`.
@@ -286,75 +326,125 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         >>> tg.min(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
         min(values=tensor([1., 2.]), indices=tensor([0, 1]))
     """
+    if out is not None:
+        return into(out, min, input, dim, keepdim)
     if isinstance(dim, Tensor):
         return minimum(input, dim)
     if dim is None:
         return _whole("min", _min_vjp, input, keepdim)
-    return min_pair(*_along("min", np.argmin, _min_dim_vjp, input, dim, keepdim))
+    return _along("min", min_pair, np.argmin, _min_dim_vjp, input, dim, keepdim)
 
 
 def _min_vjp(g, x, y):
-    return _max_vjp(g, x, y)
+    return shared_equally(g, x, y)
 
 
 def _min_dim_vjp(g, indices, dim, shape):
-    return _max_dim_vjp(g, indices, dim, shape)
+    return put_back(g, indices, dim, shape)
 
 
 def _whole(op: str, rule: Any, input: Any, keepdim: bool) -> Tensor:
     if keepdim:
         raise ArgumentError(f"{op}: keepdim needs a dim; use a{op}(input, keepdim=True)")
     input = as_operand(input, op)
+    not_complex(op, input)
     x = input.array
     if not x.size:
         raise ShapeError(f"{op}: shape {x.shape} has no elements to choose from")
     return record(getattr(x, op)(), (rule,), (input,), (x, OUT))  # CuPy has no np.maximum.reduce
 
 
-def _along(op: str, find: Any, rule: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+def shared_equally(g, x, y):
+    """The rule of an element chosen from all: `g` shared among those that equal it."""
+    chosen = np.where(y == y, x == y, x != x)  # y != y: it is NaN
+    return g * chosen / np.add.reduce(raw(chosen), axis=None, dtype=x.dtype)
+
+
+def _along(op: str, pair: Any, find: Any, rule: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     input = as_operand(input, op)
+    not_complex(op, input)
     x = input.array
-    d = normal_dim(op, dim, x.ndim)
+    d = filled_dim(op, dim, x)
     if not x.ndim:
-        return input.clone(), wrap(np.zeros_like(x, dtype=dtypes.int64))
-    if not x.shape[d]:
+        return alone(pair, input)
+    return pick(pair, rule, input, find(x, axis=d, keepdims=True), d, keepdim)
+
+
+def filled_dim(op: str, dim: Any, x: Any) -> int:
+    """A dimension, counted from the front, that has elements to choose from."""
+    d = normal_dim(op, dim, x.ndim)
+    if x.ndim and not x.shape[d]:
         raise ShapeError(f"{op}: dim {d} of shape {x.shape} has no elements to choose from")
-    indices = find(x, axis=d, keepdims=True)
-    values = np.take_along_axis(x, indices, d)
-    shape = values.shape if keepdim else values.shape[:d] + values.shape[d + 1 :]
-    out = record1(values.reshape(shape), rule, input, (indices, d, x.shape))
-    return out, wrap(indices.reshape(shape))
+    return d
 
 
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def pick(pair: Any, rule: Any, input: Tensor, indices: Any, dim: int, keepdim: bool = True) -> Any:
+    """What stands at `indices` along a dimension, recorded, with the indices.
+
+    Args:
+        pair: the named tuple to answer.
+        rule: called with (g, indices, dim, shape of the input).
+        input: tensor with at least one dimension.
+        indices: index array in which no element is named twice.
+        dim: the dimension.
+        keepdim: False drops it.
+    """
+    x = input.array
+    values = np.take_along_axis(x, indices, dim)
+    shape = values.shape if keepdim else values.shape[:dim] + values.shape[dim + 1 :]
+    out = record1(values.reshape(shape), rule, input, (indices, dim, x.shape))
+    return pair(out, wrap(indices.reshape(shape)))
+
+
+def put_back(g, indices, dim, shape):
+    """The rule of everything that was picked: `g` at the indices, zero elsewhere."""
+    return kernels.scatter_along(g.reshape(indices.shape), indices, dim, shape)
+
+
+def alone(pair: Any, input: Tensor) -> Any:
+    """The answer for a 0-d tensor: itself, at index 0."""
+    return pair(input.clone(), wrap(np.zeros_like(input.array, dtype=dtypes.int64)))
+
+
+def argmax(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Index of the largest element (the first, at ties); int64, carries no gradient.
 
     Args:
         input: tensor.
         dim: dimension to search; None for the index into the flattened tensor.
         keepdim: keep the dimension with size 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.argmax(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
         tensor([1, 0])
     """
+    if out is not None:
+        return into(out, argmax, input, dim, keepdim)
     return _index_of("argmax", np.argmax, input, dim, keepdim)
 
 
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmin(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Index of the smallest element (the first, at ties); int64, carries no gradient.
 
     Args:
         input: tensor.
         dim: dimension to search; None for the index into the flattened tensor.
         keepdim: keep the dimension with size 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.argmin(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
         tensor([0, 1])
     """
+    if out is not None:
+        return into(out, argmin, input, dim, keepdim)
     return _index_of("argmin", np.argmin, input, dim, keepdim)
 
 
@@ -362,6 +452,7 @@ def _index_of(op: str, find: Any, input: Any, dim: int | None, keepdim: bool) ->
     x = as_operand(input, op).array
     if x.dtype.kind == "b":
         raise DtypeError(f"{op}: not defined for bool; use input.to(tapegrad.uint8)")
+    not_complex(op, x)
     if dim is not None:
         dim = normal_dim(op, dim, x.ndim)
     if not (x.size if dim is None or not x.ndim else x.shape[dim]):
@@ -369,7 +460,9 @@ def _index_of(op: str, find: Any, input: Any, dim: int | None, keepdim: bool) ->
     return wrap(as_array(find(x, axis=dim if x.ndim else None, keepdims=keepdim)))
 
 
-def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def all(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Whether all elements are true (not zero); bool, carries no gradient.
 
     The result for uint8 is uint8, and over `dim=()` every element is judged alone, as in PyTorch.
@@ -378,16 +471,21 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         input: tensor.
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.all(tg.tensor([True, False]))
         tensor(False)
     """
+    if out is not None:
+        return into(out, all, input, dim, keepdim)
     return _truth("all", np.all, input, dim, keepdim)
 
 
-def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def any(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Whether any element is true (not zero); bool, carries no gradient.
 
     The result for uint8 is uint8, and over `dim=()` every element is judged alone, as in PyTorch.
@@ -396,12 +494,15 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         input: tensor.
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.any(tg.tensor([True, False]))
         tensor(True)
     """
+    if out is not None:
+        return into(out, any, input, dim, keepdim)
     return _truth("any", np.any, input, dim, keepdim)
 
 
@@ -412,3 +513,55 @@ def _truth(op: str, find: Any, input: Any, dim: Any, keepdim: bool) -> Tensor:
     else:
         out = as_array(find(x, axis=normal_dims(op, dim, x.ndim), keepdims=keepdim))
     return wrap(out.astype(x.dtype) if x.dtype == dtypes.uint8 else out)
+
+
+REDUCTIONS.update({np.add: sum, np.logical_and: all, np.logical_or: any})
+
+
+@implements(np.sum)
+def _np_sum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
+) -> Any:
+    return sum(a, axis, keepdims, dtype=dtype)
+
+
+@implements(np.mean)
+def _np_mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False
+) -> Any:
+    return mean(a, axis, keepdims, dtype=dtype)
+
+
+@implements(np.var)
+def _np_var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    correction: float | None = None,
+) -> Any:
+    a = a if dtype is None else a.to(dtype)
+    return var(a, axis, correction=ddof if correction is None else correction, keepdim=keepdims)
+
+
+@implements(np.argmax)
+def _np_argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
+    return argmax(a, axis, keepdims)
+
+
+@implements(np.argmin)
+def _np_argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
+    return argmin(a, axis, keepdims)
+
+
+@implements(np.all)
+def _np_all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    return all(a, axis, keepdims)
+
+
+@implements(np.any)
+def _np_any(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    return any(a, axis, keepdims)
