@@ -141,3 +141,14 @@ def test_sums_by_blas_keep_infinities_and_nan() -> None:
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(kernels.total(x, (1,), False), np.add.reduce(x, axis=1))
         assert np.isnan(kernels.total(x, None, False))
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "complex64", "int64"])
+@pytest.mark.parametrize(("n", "width"), [(32, 40), (5000, 64), (300, 8)])
+def test_values_are_added_at_whole_rows(dtype: str, n: int, width: int) -> None:
+    rows = RNG.integers(-n, n, (20, 150))
+    g = RNG.integers(-4, 5, (20, 150, width)).astype(dtype)
+    for index in ((rows,), (rows, Ellipsis), (Ellipsis, rows, slice(None))):
+        want = np.zeros((n, width), dtype)
+        np.add.at(want, index, g)
+        np.testing.assert_array_equal(kernels.index_add(g, (index,), (n, width), True), want)

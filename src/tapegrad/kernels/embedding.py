@@ -28,7 +28,7 @@ def _add_rows_numpy(g, indices, n):
     # Rows brought into order and added in runs: three times faster than np.add.at on short rows.
     wide = g.astype(np.float32) if g.dtype.itemsize < 4 else g
     if g.shape[1] > 31 and g.size > 1 << 16:
-        out = _added_in_pairs(wide, indices, n)
+        out = added_in_pairs(wide, indices, n)
     elif g.shape[1] < 8:
         out = index_add(wide, ((indices, Ellipsis),), (n, g.shape[1]), True)
     else:
@@ -44,36 +44,3 @@ def _add_rows_numpy(g, indices, n):
         else:
             out[places[starts]] = np.add.reduceat(wide.take(order, 0), starts, 0)
     return out if wide is g else out.astype(g.dtype)
-
-
-def _added_in_pairs(g, indices, n):
-    """Neighbours of one place added, and their sums again, until every place has one row.
-
-    A third of the time that `np.add.reduceat` takes on long rows, and less rounding.
-    """
-    order = indices.argsort(kind="stable")
-    places, rows = indices[order], None
-    while True:
-        count = len(places)
-        first = np.ones(count, bool)
-        np.not_equal(places[1:], places[:-1], out=first[1:])
-        starts = first.nonzero()[0]
-        if len(starts) == count:
-            break
-        rank = np.arange(count) - np.repeat(starts, np.diff(starts, append=count))
-        even = rank % 2 == 0
-        kept = even.nonzero()[0]
-        paired = np.append(~first[1:], False)[kept]  # whether the next row belongs there too
-        others = kept[paired] + 1
-        if rows is None:  # in the order of `indices` still
-            kept_rows, others = g.take(order[kept], 0), g.take(order[others], 0)
-        else:
-            kept_rows, others = rows.take(kept, 0), rows.take(others, 0)
-        if len(others) == len(kept):
-            kept_rows += others
-        else:
-            kept_rows[paired] += others
-        places, rows = places[kept], kept_rows
-    out = np.zeros((n, g.shape[1]), g.dtype)
-    out[places] = g.take(order, 0) if rows is None else rows
-    return out
