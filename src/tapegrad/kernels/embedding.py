@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import kernel
-from .arrays import add_into, index_add
+from .arrays import add_into, added_in_pairs, index_add
 
 
 @kernel
