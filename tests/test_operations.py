@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -98,6 +101,25 @@ def test_low_precision_is_kept_by_value_and_gradient(row: Row, dtype: str, devic
         tg.autograd.backward(live, [tg.ones_like(r) for r in live])
         for i in inputs:
             assert i.grad is None or (i.grad.dtype == i.dtype and i.grad.shape == i.shape)
+
+
+PHASES = {"eig", "eigh (complex)", "svd (complex)", "cond (complex)"}  # vectors without a phase
+
+
+@pytest.mark.parametrize("row", [r for r in DIFFERENTIABLE if r.name not in PHASES], ids=repr)
+def test_gradients_of_a_sum_can_be_taken_to_the_third_order(row: Row) -> None:
+    """Where the gradient of the result is a constant, rules of rules see constants, too."""
+    for sample in samples_of(row)[:2]:
+        if not 0 < sum(a.size for a in varied(sample)) <= 40:
+            continue
+        inputs = [gradients.tensor(a, requires_grad=True) for a in varied(sample)]
+        found = gradients.outputs_of(as_function(row, sample)(*inputs))
+        for _ in range(3):
+            live = [f for f in found if f is not None and f.requires_grad]
+            if not live:
+                break
+            total = sum((f.abs() ** 2 if f.dtype.kind == "c" else f * f).sum() for f in live)
+            found = tg.autograd.grad(total, inputs, create_graph=True, allow_unused=True)
 
 
 LAYOUTS = {
@@ -296,16 +318,34 @@ def test_the_numpy_function_on_a_tensor_is_the_operation(row: Row, device: str) 
     assert done
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if r.broadcast], ids=repr)
-def test_operands_on_different_devices_are_refused(row: Row) -> None:
-    sample = next(
-        s for s in samples_of(row) if all(isinstance(a, np.ndarray) and a.ndim for a in s.args)
-    )
-    x, y = sample.args
+# Results look at their own operand alone; lengths and an index may come from the host.
+TRAVELLING = {"broadcast_tensors", "ctc_loss", "getitem"}
+
+
+def arrays_of(sample: Sample) -> list[np.ndarray]:
+    found: list[np.ndarray] = []
+    mapped((sample.args, sample.kwargs), lambda a: found.append(a) or a)  # type: ignore[func-returns-value]
+    return found
+
+
+def spread() -> Iterator[Any]:
+    """Every row with several arrays, and which of them is to live elsewhere."""
+    for row in ROWS:
+        if row.name.partition(" ")[0] in TRAVELLING:
+            continue
+        for sample in samples_of(row):
+            arrays = arrays_of(sample)
+            if len(arrays) > 1 and all(a.ndim and a.size for a in arrays):
+                for i in range(len(arrays)):
+                    yield pytest.param(row, sample, i, id=f"{row}-{i}")
+                break
+
+
+@pytest.mark.parametrize(("row", "sample", "i"), list(spread()))
+def test_operands_on_different_devices_are_refused(row: Row, sample: Sample, i: int) -> None:
+    places = iter("standin" if j == i else "cpu" for j in range(len(arrays_of(sample))))
     with pytest.raises(tg.errors.DeviceError, match="different devices"):
-        row.function(tg.tensor(x), tg.tensor(y, device="standin"))
-    with pytest.raises(tg.errors.DeviceError, match="different devices"):
-        row.function(tg.tensor(x, device="standin"), tg.tensor(y))
+        call(row, sample, lambda a: tg.tensor(a, device=next(places)))
 
 
 # -- the checkers are checked ------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from numpy import ndarray
+
 
 def kernel(text: Callable[..., Any]) -> Any:
     """Make a function that is dispatched on the exact type of its first argument.
@@ -28,6 +30,24 @@ def kernel(text: Callable[..., Any]) -> Any:
     def call(array: Any, *arguments: Any) -> Any:
         return by_type.get(array.__class__, text)(array, *arguments)
 
+    return _registering(call, by_type)
+
+
+def kernel_of_two(text: Callable[..., Any]) -> Any:
+    """`kernel` for two operands of which either may be the constant: a NumPy array yields to the other."""
+    by_type: dict[type, Callable[..., Any]] = {}
+
+    @wraps(text)
+    def call(array: Any, other: Any, *arguments: Any) -> Any:
+        kind = array.__class__
+        if kind is ndarray:
+            kind = other.__class__
+        return by_type.get(kind, text)(array, other, *arguments)
+
+    return _registering(call, by_type)
+
+
+def _registering(call: Any, by_type: dict[type, Callable[..., Any]]) -> Any:
     def register(*types: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def keep(implementation: Callable[..., Any]) -> Callable[..., Any]:
             for kind in types:
@@ -36,7 +56,7 @@ def kernel(text: Callable[..., Any]) -> Any:
 
         return keep
 
-    call.register = register  # type: ignore[attr-defined]
+    call.register = register
     return call
 
 
@@ -95,6 +115,7 @@ from .gather import combine_at, running  # noqa: E402
 from .matrices import cholesky, cofactors, lu_factor, row_order, solve_triangular  # noqa: E402
 from .normalisation import normalise_grad  # noqa: E402
 from .pooling import max_windows, max_windows_at, sum_windows  # noqa: E402
+from .recurrent import gru, gru_grad, lstm, lstm_grad, rnn, rnn_grad  # noqa: E402
 from .scan import accumulate, logaddexp_scan, recurrence  # noqa: E402
 from .special import (  # noqa: E402
     bessel_j0,
@@ -145,6 +166,8 @@ __all__ = [
     "from_parts",
     "gammainc",
     "gammaincc",
+    "gru",
+    "gru_grad",
     "i0",
     "i0e",
     "i1",
@@ -157,6 +180,8 @@ __all__ = [
     "lgamma",
     "log_ndtr",
     "logaddexp_scan",
+    "lstm",
+    "lstm_grad",
     "lu_factor",
     "masked",
     "max_windows",
@@ -172,6 +197,8 @@ __all__ = [
     "recurrence",
     "relu",
     "relu_grad",
+    "rnn",
+    "rnn_grad",
     "row_order",
     "running",
     "scatter_along",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import kernel
+from . import kernel, kernel_of_two
 
 # Windows that one matrix product reads. For 64 channels of 16 x 16 and a 3 x 3 kernel 2 to 7 MB cost the
 # same within 10 %; all 19 MB of a batch of 32 at once cost 24 to 40 % more, 0.6 MB 20 % more.
@@ -64,7 +64,7 @@ class Window(NamedTuple):
         )
 
 
-@kernel
+@kernel_of_two
 def conv(x, w, window, bias=None):
     """Convolution (cross-correlation, as everywhere in deep learning).
 
@@ -101,7 +101,7 @@ def conv(x, w, window, bias=None):
     return _channels_first(out).astype(x.dtype, copy=False)
 
 
-@kernel
+@kernel_of_two
 def conv_input_grad(g, w, sizes, window, bias=None):
     """The adjoint of `conv` in its input: transposed convolution.
 
@@ -169,7 +169,7 @@ def _add_windows(out, grad, weights, shape, places, window):
             out[seen] += columns[(..., *offset, slice(None))]
 
 
-@kernel
+@kernel_of_two
 def conv_weight_grad(g, x, shape, window):
     """The adjoint of `conv` in its weight.
 

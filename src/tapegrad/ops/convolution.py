@@ -9,13 +9,15 @@ import numpy as np
 
 from .. import kernels
 from .._typing import Shape
+from ..batching import over
+from ..device import apart
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..kernels import Window
 from ..record import CROSS, record2, record3
 from ..tensor import Tensor
 from .cast import as_operand, different_devices
 from .reduce import ACCUMULATOR
-from .shape import reshape
+from .shape import reshape, whole_number
 from .window import Numbers, per_dimension, same_padding
 
 __all__ = [
@@ -277,7 +279,8 @@ def _convolve(
     steps = per_dimension(op, "stride", stride, ndim, 1)
     gaps = per_dimension(op, "dilation", dilation, ndim, 1)
     x, w = input.array, weight.array
-    window = Window(steps, _pairs(op, padding, steps, gaps, w.shape[2:]), gaps, _groups(op, groups))
+    groups = whole_number(op, "groups", groups, 1)
+    window = Window(steps, _pairs(op, padding, steps, gaps, w.shape[2:]), gaps, groups)
     _check_weight(op, "C_out, C_in / groups", weight, groups)
     if x.shape[1] != w.shape[1] * groups:
         raise ShapeError(
@@ -325,6 +328,7 @@ def _ones(n, dtype):
 
 @kernels.conv.register(Tensor)
 def _conv(x, w, window):
+    x, w = as_operand(x, "conv"), as_operand(w, "conv")
     out = kernels.conv(x.array, w.array, window)
     saved = (x.array, w.array, x.shape[2:], w.shape[2:], window)
     return record2(out, _conv_rules[:2], x, w, saved, CROSS)
@@ -360,7 +364,8 @@ def _convolve_transposed(
     x, w = input.array, weight.array
     # what lies beyond the last window counts as cut off less, so that every place stays one place
     pairs = tuple((cut, cut - end) for cut, end in zip(cuts, more, strict=True))
-    window = Window(steps, pairs, gaps, _groups(op, groups))
+    groups = whole_number(op, "groups", groups, 1)
+    window = Window(steps, pairs, gaps, groups)
     _check_weight(op, "C_in, C_out / groups", weight, groups)
     if x.shape[1] != w.shape[0]:
         raise ShapeError(
@@ -405,6 +410,7 @@ _conv_transpose_rules = (
 
 @kernels.conv_input_grad.register(Tensor)
 def _conv_input_grad(g, w, spatial, window):
+    g, w = as_operand(g, "conv_input_grad"), as_operand(w, "conv_input_grad")
     out = kernels.conv_input_grad(g.array, w.array, spatial, window)
     saved = (g.array, w.array, w.shape[2:], window)
     return record2(out, _conv_transpose_rules[:2], g, w, saved, CROSS)
@@ -412,6 +418,7 @@ def _conv_input_grad(g, w, spatial, window):
 
 @kernels.conv_weight_grad.register(Tensor)
 def _conv_weight_grad(g, x, kernel, window):
+    g, x = as_operand(g, "conv_weight_grad"), as_operand(x, "conv_weight_grad")
     out = kernels.conv_weight_grad(g.array, x.array, kernel, window)
     rules = (_conv_weight_grad_vjp_g, _conv_weight_grad_vjp_input)
     return record2(out, rules, g, x, (g.array, x.array, x.shape[2:], window), CROSS)
@@ -437,12 +444,6 @@ def _pairs(op: str, padding: Any, stride: Shape, dilation: Shape, kernel: Shape)
     return same_padding(dilation, kernel)
 
 
-def _groups(op: str, groups: Any) -> int:
-    if isinstance(groups, bool) or not hasattr(groups, "__index__") or groups < 1:
-        raise ArgumentError(f"{op}: groups must be an int of at least 1, got {groups!r}")
-    return int(groups)
-
-
 def _operands(op: str, ndim: int, input: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
     """Tensors of one dtype and device, of the right rank."""
     input, weight = as_operand(input, op), as_operand(weight, op, "weight")
@@ -451,7 +452,7 @@ def _operands(op: str, ndim: int, input: Any, weight: Any, bias: Any) -> tuple[A
     for name, other in (("weight", weight), ("bias", bias)):
         if other is None:
             continue
-        if type(other.array) is not type(input.array):
+        if apart(other.array, input.array):
             raise different_devices(op, input, other)
         if other.dtype != input.dtype:
             raise DtypeError(
@@ -468,6 +469,7 @@ def _operands(op: str, ndim: int, input: Any, weight: Any, bias: Any) -> tuple[A
             f"{op}: weight must have {ndim + 2} dimensions, two of channels and {ndim} of the kernel, got "
             f"{weight.shape}"
         )
+    input = over(input, weight.array, None if bias is None else bias.array)
     return input, weight, bias
 
 
