@@ -17,14 +17,10 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
-
 from ._typing import DType, Rule, Shape
 from .errors import GraphError
 from .stamps import tick
 from .tensor import Tensor, wrap
-
-ndarray = np.ndarray
 
 recording_mode: ContextVar[bool] = ContextVar("tapegrad_recording", default=True)
 recording = recording_mode.get
