@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tapegrad import kernels
+from tapegrad.kernels import parallel
 
 RNG = np.random.default_rng(0)
 SPECIAL = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 3e38])
@@ -152,3 +153,51 @@ def test_values_are_added_at_whole_rows(dtype: str, n: int, width: int) -> None:
         want = np.zeros((n, width), dtype)
         np.add.at(want, index, g)
         np.testing.assert_array_equal(kernels.index_add(g, (index,), (n, width), True), want)
+
+
+def test_threads_change_no_bit_and_raise_what_the_text_raises() -> None:
+    calls: list[int] = []
+
+    @parallel.blocked
+    def text(x: Any, y: Any, factor: float) -> Any:
+        calls.append(x.size)
+        return np.sqrt(x) * y + factor
+
+    x, y = (RNG.random((700, 801)) for _ in range(2))
+    kept, single = parallel.get_num_threads(), ()
+    try:
+        for threads in (1, 2, 5):
+            parallel.set_num_threads(threads)
+            calls.clear()
+            np.testing.assert_array_equal(text(x, y, 2.0), np.sqrt(x) * y + 2.0)
+            assert threads == 1 or max(calls) <= x.size // 2 + (1 << 12)
+            assert sum(calls) == x.size + (threads > 1)  # one more for the dtype
+            np.testing.assert_array_equal(text(x.T, y.T, 2.0), text(x, y, 2.0).T)
+            x[-1, -1] = -1.0  # in the last share
+            with np.errstate(invalid="raise"), pytest.raises(FloatingPointError):
+                text(x, y, 2.0)
+            x[-1, -1] = 1.0
+            found = kernels.sigmoid(x), kernels.softmax(x, 1), kernels.normal_cdf(x.astype("f4"))
+            for have, want in zip(found, single or found, strict=True):
+                np.testing.assert_array_equal(have, want)
+            single = found
+    finally:
+        parallel.set_num_threads(kept)
+
+
+def test_threads_work_again_in_a_forked_process() -> None:
+    import os
+
+    kernels.sigmoid(np.zeros((1 << 10, 1 << 9)))  # starts them
+    child = os.fork()
+    if not child:
+        out = kernels.sigmoid(np.zeros((1 << 10, 1 << 9)))
+        os._exit(0 if (out == 0.5).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_numbers_of_threads_are_checked() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        parallel.set_num_threads(0)
+    with pytest.raises(TypeError, match="int"):
+        parallel.set_num_threads(2.0)  # type: ignore[arg-type]

@@ -1,18 +1,26 @@
 """tapegrad: an eager, tape-based autograd framework for NumPy and CuPy arrays."""
 
+import sys as _sys
+from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
+
 from . import (
     autograd,
     creation,
     cuda,
     errors,
+    legacy,
     memory,
     ops,
     patterns,
+    questions,
     random,
     record,
     sampling,
     tape,
+    windows,
 )
+from ._printing import set_printoptions
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -52,6 +60,9 @@ from .dtypes import (
     uint32,
     uint64,
 )
+from .legacy import *
+from .mapping import vmap
+from .kernels.parallel import get_num_threads, set_num_threads
 from .ops.activation import *
 from .ops.addmm import *
 from .ops.arithmetic import *
@@ -70,6 +81,7 @@ from .ops.cutting import *
 from .ops.decompose import *
 from .ops.determinant import *
 from .ops.diagonal import *
+from .ops.differences import *
 from .ops.distance import *
 from .ops.dropout import *
 from .ops.einsum import *
@@ -88,6 +100,7 @@ from .ops.joining import *
 from .ops.least_squares import *
 from .ops.linalg import *
 from .ops.local_response import *
+from .ops.lu import *
 from .ops.matrix_function import *
 from .ops.moments import *
 from .ops.nn import *
@@ -100,6 +113,8 @@ from .ops.predicates import *
 from .ops.products import *
 from .ops.put import *
 from .ops.quantile import *
+from .ops.recurrent import *
+from .ops.recurrent_cells import *
 from .ops.reduce import *
 from .ops.repeating import *
 from .ops.representation import *
@@ -112,17 +127,24 @@ from .ops.solve import *
 from .ops.sort import *
 from .ops.special import *
 from .ops.statistics import *
+from .ops.stft import *
 from .ops.ternary import *
 from .ops.trigonometric import *
 from .ops.vectors import *
 from .patterns import *
+from .questions import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .sampling import *
 from .tensor import Tensor
+from .windows import *
 
 from . import methods, protocols  # isort: skip  (they bind Tensor's methods)
-from . import func, linalg, nn, optim, special, utils  # isort: skip
+from . import fft, func, linalg, nn, optim, special, utils  # isort: skip
 
+if "einops" in _sys.modules:  # it looks only at backends that are there already
+    from .interop import einops as _einops
+
+newaxis = None
 __version__ = "0.1.0"
 
 __all__ = [
@@ -138,8 +160,10 @@ __all__ = [
     "cuda",
     "device",
     "double",
+    "e",
     "enable_grad",
     "errors",
+    "fft",
     "finfo",
     "float",
     "float16",
@@ -150,7 +174,9 @@ __all__ = [
     "get_rng_state",
     "half",
     "iinfo",
+    "inf",
     "inference_mode",
+    "get_num_threads",
     "initial_seed",
     "int",
     "int8",
@@ -162,14 +188,19 @@ __all__ = [
     "long",
     "manual_seed",
     "memory",
+    "nan",
+    "newaxis",
     "nn",
     "no_grad",
     "optim",
+    "pi",
     "promote_types",
     "random",
     "seed",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_printoptions",
+    "set_num_threads",
     "set_rng_state",
     "short",
     "special",
@@ -179,7 +210,21 @@ __all__ = [
     "uint32",
     "uint64",
     "utils",
+    "vmap",
 ]
 memory.keep_freed_memory()
-for _module in (*ops.OPERATIONS, creation, patterns, sampling):
+for _module in (*ops.OPERATIONS, creation, legacy, patterns, questions, sampling, windows):
     __all__ += _module.__all__
+
+
+if TYPE_CHECKING:
+    from . import debug
+else:
+
+    def __getattr__(name: str) -> object:
+        """`debug` is loaded when it is first asked for."""
+        if name != "debug":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        return importlib.import_module(".debug", __name__)

@@ -10,8 +10,14 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+import numpy as np
+
+BLOCK = (
+    1 << 18
+)  # elements at a time, so that arrays larger than the cache are not read again and again
 LEAST = 1 << 17  # elements of a share: starting a thread's work takes about 30 us
 
 
@@ -89,9 +95,7 @@ def in_shares(work: Callable[[slice], Any], count: int, step: int, each: int) ->
     width = -(-count // (shares * step)) * step
     parts = [slice(start, min(start + width, count)) for start in range(0, count, width)]
     # what is told to NumPy (`np.errstate`) holds in the threads as well
-    waiting = [
-        _started().submit(contextvars.copy_context().run, work, part) for part in parts[1:]
-    ]
+    waiting = [_started().submit(contextvars.copy_context().run, work, part) for part in parts[1:]]
     try:
         work(parts[0])
     finally:
@@ -109,3 +113,42 @@ def _started() -> Any:
 
             _pool = ThreadPoolExecutor(_threads - 1, "tapegrad")
         return _pool
+
+
+def blocked(text: Callable[..., Any]) -> Any:
+    """Run an elementwise text on large NumPy arrays block by block, and in several threads.
+
+    Args:
+        text: function of arrays and numbers; what it does to an element depends on no other one.
+
+    Returns:
+        The function; other arrays, tensors and small arrays go to the text as they are.
+    """
+
+    @wraps(text)
+    def call(x: Any, *others: Any) -> Any:
+        if x.__class__ is not np.ndarray or x.size < 2 * LEAST:
+            return text(x, *others)
+        if _threads == 1 and x.size < 8 * BLOCK:
+            return text(x, *others)
+        arrays = [a for a in (x, *others) if not isinstance(a, (int, float))]
+        for a in arrays:
+            if a.__class__ is not np.ndarray or a.shape != x.shape or not a.flags.c_contiguous:
+                return text(x, *others)
+        flat = [a if isinstance(a, (int, float)) else a.reshape(-1) for a in (x, *others)]
+
+        def of(block: slice) -> Any:
+            return text(*(a if isinstance(a, (int, float)) else a[block] for a in flat))
+
+        out = np.empty(x.shape, of(slice(0, 1)).dtype)
+        target = out.reshape(-1)
+
+        def work(share: slice) -> None:
+            for start in range(share.start, share.stop, BLOCK):
+                block = slice(start, min(start + BLOCK, share.stop))
+                target[block] = of(block)
+
+        in_shares(work, x.size, 1 << 12, 1)
+        return out
+
+    return call

@@ -12,11 +12,13 @@ import numpy as np
 
 from .. import kernels
 from .._typing import DTypeLike
+from ..device import as_array
 from ..errors import ArgumentError, ShapeError
+from ..kernels.parallel import blocked
 from ..record import record1
 from ..tensor import Tensor, wrap
 from .activation import floats, numbers
-from .cast import as_operand, floating
+from .cast import as_operand, floating, not_complex
 from .inplace import inplace as inplace_form
 from .nn import softmax
 from .norms import norm
@@ -56,10 +58,10 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         return record1(x * p, _gelu_vjp, input, (x, p))
     if approximate != "tanh":
         raise ArgumentError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    out = x * (np.tanh(_gelu_inner(np.minimum(np.maximum(x, -FAR), FAR))) * 0.5 + 0.5)
-    return record1(out, _gelu_tanh_vjp, input, (x,))
+    return record1(_gelu_tanh(x), _gelu_tanh_vjp, input, (x,))
 
 
+@blocked
 def _gelu_vjp(g, x, p):
     return g * (p + x * (np.exp(x * (x * -0.5)) / SQRT_2PI))
 
@@ -74,6 +76,12 @@ def _gelu_inner(x):
     return (x + x * x * x * CUBIC) * math.sqrt(2 / math.pi)
 
 
+@blocked
+def _gelu_tanh(x):
+    return x * (np.tanh(_gelu_inner(np.minimum(np.maximum(x, -FAR), FAR))) * 0.5 + 0.5)
+
+
+@blocked
 def _gelu_tanh_vjp(g, x):
     near = np.clip(x, -FAR, FAR)
     t = np.tanh(_gelu_inner(near))
@@ -100,12 +108,15 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     if inplace:
         return _silu_(input)
-    input = floats("silu", input)
+    input = as_operand(input, "silu")
+    if input.array.dtype.kind != "c":
+        floats("silu", input)
     x = input.array
     s = kernels.sigmoid(x)
     return record1(x * s, _silu_vjp, input, (x, s))
 
 
+@blocked
 def _silu_vjp(g, x, s):
     return g * (s * (1 + x * (1 - s)))
 
@@ -137,9 +148,15 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
         return _mish_(input)
     input = floats("mish", input)
     x = input.array
-    return record1(x * np.tanh(kernels.softplus(x)), _mish_vjp, input, (x,))
+    return record1(_mish(x), _mish_vjp, input, (x,))
 
 
+@blocked
+def _mish(x):
+    return x * np.tanh(kernels.softplus(x))
+
+
+@blocked
 def _mish_vjp(g, x):
     t = np.tanh(kernels.softplus(x))
     return g * (t + x * ((1 - t * t) * kernels.sigmoid(x)))
@@ -165,6 +182,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
         tensor([0.0000e+00, 6.9315e-01, 1.0000e+03])
     """
     input = floats("softplus", input)
+    not_complex("softplus", beta, threshold)
     x = input.array
     z = x if beta == 1 else x * beta
     bent = kernels.softplus(z)
@@ -207,7 +225,8 @@ def _logsigmoid_vjp(g, x):
 def softsign(input: Tensor) -> Tensor:
     """Bend towards -1 and 1, slower than `tanh`.
 
-    Value: `input / (1 + |input|)`. Adjoint: `g / (1 + |input|)**2`.
+    Value: `input / (1 + |input|)`. Adjoint: `g / (1 + |input|)**2`; for complex numbers that of the
+    quotient.
 
     Args:
         input: tensor of any shape; integers become the default dtype.
@@ -217,8 +236,10 @@ def softsign(input: Tensor) -> Tensor:
         >>> tg.nn.functional.softsign(tg.tensor([-1.0, 3.0]))
         tensor([-0.5000,  0.7500])
     """
-    input = floating(numbers("softsign", input), "softsign")
+    input = floating(numbers("softsign", input, "fiuc"), "softsign")
     x = input.array
+    if x.dtype.kind == "c":
+        return input / (abs(input) + 1)  # its gradient is not a multiple of g
     return record1(x / (np.abs(x) + 1), _softsign_vjp, input, (x,))
 
 
@@ -240,7 +261,7 @@ def tanhshrink(input: Tensor) -> Tensor:
         >>> tg.nn.functional.tanhshrink(tg.tensor([0.0, 1.0]))
         tensor([0.0000, 0.2384])
     """
-    input = floating(numbers("tanhshrink", input), "tanhshrink")
+    input = floating(numbers("tanhshrink", input, "fiuc"), "tanhshrink")
     x = input.array
     return record1(x - np.tanh(x), _tanhshrink_vjp, input, (x,))
 
@@ -353,7 +374,7 @@ def gumbel_softmax(
         raise ArgumentError(f"gumbel_softmax: tau must be positive, got {tau}")
     x = logits.array
     d = normal_dim("gumbel_softmax", dim, x.ndim)
-    drawn = np.asarray(numpy_generator(generator).standard_exponential(x.shape))
+    drawn = as_array(numpy_generator(generator).standard_exponential(x.shape))
     noise = -np.log(np.maximum(drawn, np.finfo(np.float64).tiny))
     soft = softmax((logits + like(noise, logits)) / tau, d)
     if not hard or not x.size or not x.ndim:
@@ -373,7 +394,7 @@ def like(host: Any, input: Tensor) -> Tensor:
     """Numbers drawn on the host as a tensor of another one's dtype and device."""
     from ..device import move
 
-    return wrap(move(np.asarray(host, input.array.dtype), input.device))
+    return wrap(move(as_array(host).astype(input.array.dtype, copy=False), input.device))
 
 
 def normalize(
@@ -398,5 +419,7 @@ def normalize(
     """
     if out is not None:
         return into(out, normalize, input, p, dim, eps)
-    input = floats("normalize", input)
+    input = as_operand(input, "normalize")
+    if input.array.dtype.kind != "c":
+        floats("normalize", input)
     return input / clamp_min(norm(input, p, dim, True), eps)
