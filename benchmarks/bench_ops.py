@@ -78,7 +78,8 @@ CASES = {
         "norms", ((2048, 512), (512,)), lambda t, F, x, w: F.rms_norm(x, (512,), w)
     ),
     "batch_norm": Case(
-        "norms", (IMAGES, (64,), (64,)),
+        "norms",
+        (IMAGES, (64,), (64,)),
         lambda t, F, x, w, b: F.batch_norm(x, None, None, w, b, training=True),
     ),
     "group_norm, 8 groups": Case(
@@ -89,20 +90,24 @@ CASES = {
         "convolution", (IMAGES, (64, 64, 3, 3)), lambda t, F, x, w: F.conv2d(x, w, padding=1)
     ),
     "conv2d 3x3, stride 2": Case(
-        "convolution", (IMAGES, (64, 64, 3, 3)),
+        "convolution",
+        (IMAGES, (64, 64, 3, 3)),
         lambda t, F, x, w: F.conv2d(x, w, padding=1, stride=2),
     ),
     "conv2d 1x1": Case("convolution", (IMAGES, (64, 64, 1, 1)), lambda t, F, x, w: F.conv2d(x, w)),
     "conv2d depthwise 3x3": Case(
-        "convolution", (IMAGES, (64, 1, 3, 3)),
+        "convolution",
+        (IMAGES, (64, 1, 3, 3)),
         lambda t, F, x, w: F.conv2d(x, w, padding=1, groups=64),
     ),
     "conv2d 3x3, 4 groups": Case(
-        "convolution", (IMAGES, (64, 16, 3, 3)),
+        "convolution",
+        (IMAGES, (64, 16, 3, 3)),
         lambda t, F, x, w: F.conv2d(x, w, padding=1, groups=4),
     ),
     "conv_transpose2d 2x2": Case(
-        "convolution", (IMAGES, (64, 64, 2, 2)),
+        "convolution",
+        (IMAGES, (64, 64, 2, 2)),
         lambda t, F, x, w: F.conv_transpose2d(x, w, stride=2),
     ),
     "conv1d 5, 64 -> 64": Case(
@@ -118,7 +123,8 @@ CASES = {
         "attention", (HEADS,) * 3, lambda t, F, q, k, v: F.scaled_dot_product_attention(q, k, v)
     ),
     "attention, causal": Case(
-        "attention", (HEADS,) * 3,
+        "attention",
+        (HEADS,) * 3,
         lambda t, F, q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
     ),
     # losses, indexing
@@ -167,7 +173,10 @@ def _run(framework: Any, settings: Settings, arrange: Callable[[Any], Any]) -> d
         gradient = framework.ones_like(result)
 
         def once(
-            case: Case = case, operands: Any = operands, constants: Any = constants, g: Any = gradient
+            case: Case = case,
+            operands: Any = operands,
+            constants: Any = constants,
+            g: Any = gradient,
         ) -> None:
             case.call(framework, functional, *operands, *constants).backward(g)
             for operand in operands:

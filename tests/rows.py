@@ -50,7 +50,9 @@ class Row(NamedTuple):
         integers: whether integer inputs are accepted.
         torch_gradient: False where PyTorch has no gradient and tapegrad has.
         keeps_nan: True where PyTorch's gradient at NaN is a number and tapegrad's is NaN.
-        complex: makes samples with complex arrays, on which the operation is tested a second time.
+        complex: makes samples with complex arrays, on which the operation is tested a second time; a
+            number takes so many of the smooth samples and turns them.
+        torch_complex_gradient: False where PyTorch has no gradient for complex values and tapegrad has.
         bad: refused calls.
     """
 
@@ -68,7 +70,8 @@ class Row(NamedTuple):
     integers: bool = True
     torch_gradient: bool = True
     keeps_nan: bool = False
-    complex: Callable[[np.random.Generator], list[Sample]] | None = None
+    complex: Callable[[np.random.Generator], list[Sample]] | int | None = None
+    torch_complex_gradient: bool = True
     bad: tuple[Bad, ...] = ()
 
     def __repr__(self) -> str:
@@ -77,16 +80,33 @@ class Row(NamedTuple):
 
 def in_complex(row: Row) -> Row:
     """The row that tests the same operation on complex samples."""
-    assert row.complex is not None
+    make = row.complex
+    assert make is not None
+    if isinstance(make, int):
+        make = turned(some(row.samples, make))
     return row._replace(
         name=f"{row.name} (complex)",
         torch=row.name if row.torch is None else row.torch,
-        samples=row.complex,
+        samples=make,
         edges=lambda rng: [],
         integers=False,
+        torch_gradient=row.torch_gradient and row.torch_complex_gradient,
         complex=None,
         bad=(),
     )
+
+
+def some(
+    samples: Callable[[np.random.Generator], list[Sample]], count: int
+) -> Callable[[np.random.Generator], list[Sample]]:
+    """So many of the samples, from all along their list."""
+
+    def make(rng: np.random.Generator) -> list[Sample]:
+        made = samples(rng)
+        step = max(len(made) / count, 1)
+        return [made[int(i * step)] for i in range(min(count, len(made)))]
+
+    return make
 
 
 def turned(
@@ -104,11 +124,13 @@ def turned(
 
         def turn(value: Any) -> Any:
             nonlocal count
-            if isinstance(value, np.ndarray) and value.dtype == np.float64:
+            if isinstance(value, (np.ndarray, np.float64)) and value.dtype == np.float64:
                 count += 1
                 if (count - 1) % every:
                     return value
-                return value * np.exp(1j * rng.uniform(0.3, 1.2, value.shape))
+                angle = rng.uniform(0.3, 1.2, value.shape)  # and its like in all four quadrants
+                phase = rng.choice([1, -1], value.shape) * np.exp(1j * angle)
+                return value * np.where(rng.random(value.shape) < 0.5, phase, phase.conj())
             if isinstance(value, (tuple, list)):
                 return type(value)(map(turn, value))
             return value
@@ -270,6 +292,11 @@ def extreme(values: Any, indices: Any) -> Any:
     return reference
 
 
+def unreal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Complex values in every direction with a distance from zero, from both axes too."""
+    return away(rng, *shape) + 1j * away(rng, *shape)
+
+
 def ints(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Integers from -4 to 4."""
     return rng.integers(-4, 5, shape)
@@ -329,11 +356,11 @@ def binary(
     )
 
 
-def compare(name: str, function: Any) -> Row:
+def compare(name: str, function: Any, complex: int | None = None) -> Row:
     """Row of a comparison."""
     return Row(
         name, getattr(tg, name), function, pairs(grid), special_pairs, method=name, numpy=function,
-        broadcast=True, differentiable=False, bad=(UNFIT,),
+        broadcast=True, differentiable=False, complex=complex, bad=(UNFIT,),
     )  # fmt: skip
 
 

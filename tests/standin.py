@@ -25,9 +25,15 @@ def _refuse(what: str) -> TypeError:
 
 # The methods of ufuncs that CuPy 14 has: `np.maximum.reduce` is not among them, `np.max` is.
 _SUMS = {"add", "multiply"}
+# and the dtypes that their `at` has: those of a card's atomic operations
+_BITS = "iIlLqQ"
+_AT = {
+    "add": "efdiILQ", "subtract": "iI", "maximum": "fdiILQ", "minimum": "fdiILQ",
+    "bitwise_and": _BITS, "bitwise_or": _BITS, "bitwise_xor": _BITS,
+}  # fmt: skip
 _METHODS = {
     "reduce": _SUMS, "accumulate": _SUMS, "reduceat": _SUMS, "outer": set(dir(np)),
-    "at": {"add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor"},
+    "at": set(_AT),
 }  # fmt: skip
 
 
@@ -111,6 +117,8 @@ class StrictArray(NDArrayOperatorsMixin):
             raise _refuse(f"out= of {ufunc.__name__}")
         if method != "__call__" and ufunc.__name__ not in _METHODS[method]:
             raise _refuse(f"np.{ufunc.__name__}.{method}")
+        if method == "at" and inputs[0].dtype.char not in _AT[ufunc.__name__]:
+            raise _refuse(f"np.{ufunc.__name__}.at on {inputs[0].dtype}")
         given = [_lower(value) for value in inputs]
         kwargs = {key: _lower(value) for key, value in kwargs.items()}
         if outs:

@@ -14,7 +14,6 @@ INPLACE = {
     "threshold": (0.1, 0.7), "rrelu": (0.1, 0.4),
 }  # fmt: skip
 FLAGGED = {**INPLACE, "relu6": (), "silu": (), "mish": (), "hardswish": (), "hardsigmoid": ()}
-del FLAGGED["relu"]
 VALUES = np.array([[-2.0, -0.3, 0.2], [0.6, 1.5, 7.0]])
 
 

@@ -386,3 +386,31 @@ def test_joined_tensors_have_their_common_dtype() -> None:
     for function in (tg.hstack, tg.vstack, tg.dstack, tg.column_stack):
         assert function([x, y]).dtype == tg.float32
     assert tg.block_diag(x, y).dtype == tg.float32
+
+
+@devices
+def test_where_without_values_is_nonzero(device: str) -> None:
+    c = tg.tensor([[True, False], [True, True]], device=device)
+    for have, want in zip(tg.where(c), np.nonzero(host(c)), strict=True):
+        np.testing.assert_array_equal(host(have), want)
+
+
+def test_tensors_of_different_shapes_are_not_equal() -> None:
+    assert not tg.equal(tg.zeros(2), tg.zeros(2, 1))
+
+
+def test_a_list_of_tensors_is_raised_in_rank_together() -> None:
+    x, y = tg.atleast_2d([tg.zeros(()), tg.zeros(3)])  # type: ignore[arg-type]
+    assert x.shape == (1, 1) and y.shape == (1, 3)
+
+
+def test_memory_with_gaps_is_unfolded_by_a_copy_and_not_strided() -> None:
+    x = tg.from_numpy(np.ndarray((3,), "f8", np.arange(6.0).tobytes(), 0, (16,)))
+    assert x.unfold(0, 2, 1).tolist() == [[0.0, 2.0], [2.0, 4.0]]
+    with pytest.raises(errors.ArgumentError, match="the memory has gaps"):
+        x.as_strided((2,), (1,))
+
+
+def test_strides_of_a_real_part_count_real_numbers() -> None:
+    z = tg.tensor([1.0 + 2.0j, 3.0 + 4.0j])
+    assert z.real.as_strided((4,), (1,)).tolist() == [1.0, 2.0, 3.0, 4.0]

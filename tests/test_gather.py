@@ -220,3 +220,29 @@ def test_other_dtypes_have_pytorchs_dtype_and_value(row: Row, dtype: str) -> Non
         for have, wanted in zip(listed(call(row, changed, tg.tensor)), want, strict=True):
             assert str(wanted.dtype) == f"torch.{have.dtype}", f"{row}{label(sample)}"
             tolerances.assert_same(host(have), wanted.numpy(), f"{row}{label(sample)} of {dtype}")
+
+
+@pytest.mark.parametrize("where", ["cpu", "standin"])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int32", "int64"])
+def test_whole_numbers_are_added_at_repeated_places(dtype: str, where: str) -> None:
+    x, v = np.array([[0, 1], [1, 0], [-3, 5]]).astype(dtype), np.array([1, -2, 1]).astype(dtype)
+    i, j = np.array([0, 0, 2]), np.array([0, 0, 1])
+    want = x.copy()
+    np.add.at(want, (i, j), v)
+    x, v, i, j = (tg.tensor(a, device=where) for a in (x, v, i, j))
+    for have in (
+        tg.index_put(x, (i, j), v, accumulate=True),
+        tg.put(x, i * 2 + j, v, accumulate=True),
+    ):
+        assert have.dtype == dtype
+        np.testing.assert_array_equal(host(have), want)
+
+
+def test_rows_of_a_read_only_table_are_not_scaled_down() -> None:
+    table = tg.ones(1, 2).expand(3, 2)
+    with pytest.raises(
+        tg.errors.ArgumentError, match="max_norm changes weight, which is read-only"
+    ):
+        tg.nn.functional.embedding(tg.tensor([0]), table, max_norm=1.0)
+    none = tg.nn.functional.embedding(tg.zeros(0, dtype=tg.int64), tg.ones(3, 2), max_norm=1.0)
+    assert none.shape == (0, 2)

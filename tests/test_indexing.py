@@ -174,3 +174,28 @@ def test_reading_and_writing_equal_pytorchs(index: Any) -> None:
         (u * u).sum().backward()
         if w.grad is not None:
             tolerances.assert_same(host(v.grad), w.grad.numpy())
+
+
+def test_numbers_of_numpy_are_indices(device):
+    x = tg.tensor(np.arange(6.0).reshape(2, 3), device=device)
+    assert x[np.int64(1), np.int8(-1)].item() == 5
+    assert x[np.bool_(True)].shape == (1, 2, 3)
+    with pytest.raises(tg.errors.DtypeError, match="got float"):
+        x[np.float64(1)]
+
+
+def test_lists_and_numbers_are_written_on_the_tensors_device(device):
+    x = tg.zeros(2, 3, device=device)
+    x[0] = [1, 2, 3]
+    x[1, 0] = tg.tensor(4.0)
+    np.testing.assert_array_equal(host(x), [[1, 2, 3], [4, 0, 0]])
+
+
+def test_values_on_another_device_are_not_written():
+    x = tg.zeros(2, 3)
+    x[0, 0] = tg.tensor(4.0, device="standin")
+    with pytest.raises(tg.errors.DeviceError, match="different devices"):
+        x[1] = tg.ones(3, device="standin")
+    with pytest.raises(tg.errors.DeviceError, match="the index is on another device"):
+        x[tg.tensor([0], device="standin")]
+    np.testing.assert_array_equal(host(x), [[4, 0, 0], [0, 0, 0]])

@@ -572,3 +572,9 @@ def test_deleting_renumbers_but_keeps_given_names():
     named = nn.Sequential(OrderedDict(a=nn.ReLU(), b=nn.Tanh(), c=nn.ReLU()))
     del named[:2]
     assert list(named._modules) == ["c"]
+
+
+def test_running_statistics_that_are_read_only_are_refused() -> None:
+    mean, var = tg.zeros(1).expand(3), tg.ones(3)
+    with pytest.raises(tg.errors.ArgumentError, match="running_mean is read-only"):
+        tg.nn.functional.batch_norm(tg.ones(2, 3), mean, var, training=True)

@@ -302,12 +302,11 @@ def test_groups_have_options_of_their_own():
     a, b = nn.Parameter(tg.zeros(1)), nn.Parameter(tg.zeros(1))
     optimizer = optim.SGD([{"params": [a]}, {"params": b, "lr": 0.5}], lr=1.0)
     c = nn.Parameter(tg.zeros(1))
-    optimizer.add_param_group({"params": [("c", c)], "lr": 0.25})
+    optimizer.add_param_group({"params": [c], "lr": 0.25})
     for p in (a, b, c):
         p.grad = tg.ones(1)
     optimizer.step()
     assert [p.item() for p in (a, b, c)] == [-1.0, -0.5, -0.25]
-    assert optimizer.param_groups[2]["param_names"] == ["c"]
     assert optimizer.defaults["lr"] == 1.0
 
 

@@ -200,3 +200,17 @@ def test_masks_take_any_value_of_the_dtype(value: float) -> None:
     out = tg.tensor([1.0, 2.0], dtype=tg.float16).masked_fill(tg.tensor([True, False]), value)
     assert out.dtype == tg.float16
     tolerances.assert_same(host(out), np.array([value, 2.0], "f2"))
+
+
+@pytest.mark.parametrize(
+    "name", ["fmax", "fmin", "fmod", "hypot", "logaddexp", "logaddexp2", "nextafter", "remainder"]
+)
+def test_bfloat16_pairs_stay_bfloat16(name: str) -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    pair = [np.array([0.75, -2.5, 3.0]), np.array([0.5, 2.0, -1.25])]
+    inputs = [tg.tensor(array.astype(bfloat16), requires_grad=True) for array in pair]
+    y = getattr(tg, name)(*inputs)
+    found = tg.autograd.grad(y.sum(), inputs)
+    assert all(t.dtype == bfloat16 for t in (y, *found))
+    wide = getattr(tg, name)(*map(tg.tensor, pair)).numpy()
+    np.testing.assert_allclose(y.detach().numpy().astype("f8"), wide, rtol=2**-6, atol=2**-6)

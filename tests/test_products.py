@@ -276,3 +276,13 @@ def test_without_a_pair_there_is_no_distance(n: int, device: str) -> None:
     out = tg.pdist(x)
     out.sum().backward()
     assert out.shape == (0,) and x.grad.shape == (n, 3)
+
+
+def test_a_chain_may_be_given_as_a_list() -> None:
+    a, b = tg.ones(2, 3), tg.ones(3, 4)
+    assert tg.chain_matmul([a, b]).tolist() == (a @ b).tolist()  # type: ignore[arg-type]
+
+
+def test_the_number_of_dimensions_of_tensordot_may_be_a_tensor() -> None:
+    a, b = tg.ones(2, 3), tg.ones(3, 4)
+    assert tg.tensordot(a, b, tg.tensor(1)).tolist() == (a @ b).tolist()

@@ -158,3 +158,36 @@ def test_promotion_with_numbers_equals_pytorchs(name: str, number: str) -> None:
         ours, theirs = made(name, *shape), torch.ones(shape, dtype=getattr(torch, name))
         assert torch_name((theirs + value).dtype) == (ours + value).dtype
         assert torch_name((value * theirs).dtype) == (value * ours).dtype
+
+
+def test_a_comparison_of_numpys_0d_arrays_is_a_mask() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    mask = np.array(2.0) > np.array(1.0)
+    assert isinstance(mask, np.bool_)
+    for result in (np.where(mask, x, x * 3), x.masked_fill(~mask, 0.0), tg.masked_select(x, mask)):
+        assert result.tolist() == [1.0, 2.0] and result.grad_fn is not None
+    assert tg.logical_not(mask).tolist() is False
+    with pytest.raises(
+        tg.errors.DtypeError, match="where: condition must be a tensor, got float64"
+    ):
+        tg.where(np.float64(1.0), x, x)
+
+
+def test_a_complex_tensor_becomes_real_by_dropping_what_is_imaginary(device: str) -> None:
+    z = tg.tensor([1.5 + 2.5j, -1.5j], device=device)
+    assert z.to(tg.float64).tolist() == [1.5, 0.0]
+    assert z.to(tg.int64).tolist() == [1, 0]
+
+
+def test_a_square_of_truths_is_a_number(device: str) -> None:
+    out = tg.square(tg.tensor([True, False], device=device))
+    assert out.dtype == tg.int64 and out.tolist() == [1, 0]
+    assert tg.sign(tg.tensor([True, False], device=device)).tolist() == [True, False]
+
+
+def test_a_gradient_comes_back_from_another_device_to_second_order() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    (g,) = tg.autograd.grad((x.to("standin") ** 3).sum(), x, create_graph=True)
+    assert g.device == x.device and g.tolist() == [3.0, 12.0]
+    g.sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [6.0, 12.0]

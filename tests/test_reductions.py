@@ -327,3 +327,27 @@ def test_a_norm_in_a_wider_dtype() -> None:
     (g,) = tg.autograd.grad(out, x)
     assert g.dtype == tg.float32
     np.testing.assert_allclose(host(g), 0.5)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_the_extreme_of_two_tensors_is_taken_elementwise(name: str, device: str) -> None:
+    x, y = (tg.tensor(v, device=device) for v in ([1.0, NAN, 3.0], [2.0, 0.0, -3.0]))
+    np.testing.assert_array_equal(
+        host(getattr(tg, name)(x, y)), host(getattr(tg, f"{name}imum")(x, y))
+    )
+
+
+def test_a_bool_for_dim_is_unbiased() -> None:
+    x = tg.tensor([1.0, 2.0, 4.0])
+    for unbiased in (False, True):
+        assert tg.var(x, unbiased).item() == tg.var(x, correction=int(unbiased)).item()
+
+
+def test_the_norm_keeps_real_and_complex_apart() -> None:
+    with pytest.raises(errors.DtypeError, match="dtype must be real"):
+        tg.norm(tg.ones(3), dtype=tg.complex64)
+    with pytest.raises(errors.DtypeError, match="dtype must be real"):
+        tg.linalg.vector_norm(tg.ones(3), dtype=tg.complex64)
+    with pytest.raises(errors.DtypeError, match="dtype must be complex"):
+        tg.linalg.vector_norm(tg.ones(3, dtype=tg.complex64), dtype=tg.float32)
+    assert tg.linalg.vector_norm(tg.ones(4), dtype=tg.float64).dtype == tg.float64

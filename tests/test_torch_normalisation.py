@@ -194,7 +194,7 @@ BAD_LAYERS = [
     (lambda nn: nn.BatchNorm1d(3), (2, 3, 4, 5), "2-d or 3-d"),
     (lambda nn: nn.BatchNorm2d(3), (2, 3, 4), "4-d"),
     (lambda nn: nn.BatchNorm3d(3), (2, 3, 4, 5), "5-d"),
-    (lambda nn: nn.BatchNorm1d(4), (2, 3), "weight must have shape"),
+    (lambda nn: nn.BatchNorm1d(4), (2, 3), "expected 4 channels, got 3"),
     (lambda nn: nn.BatchNorm1d(3), (1, 3), "more than one value"),
     (lambda nn: nn.InstanceNorm1d(3), (2, 3, 4, 5), "2-d or 3-d"),
     (lambda nn: nn.InstanceNorm2d(3), (3, 4), "3-d or 4-d"),

@@ -310,3 +310,44 @@ def test_layers_refuse_what_pytorch_refuses() -> None:
         tg.nn.MaxPool2d(2, padding=2)(tg.ones(1, 4, 4))
     with pytest.raises(tg.errors.ArgumentError, match="either"):
         tg.nn.Upsample()(tg.ones(1, 1, 4))
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("seed", range(20))
+def test_fractional_windows_are_pytorchs_for_the_same_samples(
+    ndim: int, dtype: str, seed: int
+) -> None:
+    rng = np.random.default_rng((ndim, seed))
+    kernel = tuple(int(k) for k in rng.integers(1, 4, ndim))
+    plane = tuple(int(n) for n in rng.integers(5, 12, ndim))
+    # PyTorch's bound in three dimensions is one less than in two
+    size = [int(rng.integers(1, n - k + 4 - ndim)) for n, k in zip(plane, kernel, strict=True)]
+    x = rng.standard_normal((2, 3, *plane)).astype(dtype)
+    u = rng.random((2, 3, ndim)).astype(dtype)
+    name = f"fractional_max_pool{ndim}d"
+    options = {"output_size": size, "return_indices": True}
+    assert compare(
+        lambda t: getattr(F, name)(t, kernel, **options, _random_samples=tg.tensor(u)),
+        lambda t: getattr(TF, name)(t, kernel, **options, _random_samples=torch.tensor(u)),
+        x,
+    )
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_fractional_layers(ndim: int) -> None:
+    name = f"FractionalMaxPool{ndim}d"
+    x, u = np.random.randn(1, 2, *(7, 8, 6)[:ndim]), np.random.rand(1, 2, ndim)
+    for options in ({"output_size": 3, "return_indices": True}, {"output_ratio": 0.5}):
+        ours = getattr(tg.nn, name)(2, **options, _random_samples=tg.tensor(u))
+        theirs = getattr(torch.nn, name)(2, **options, _random_samples=torch.tensor(u))
+        assert repr(ours) == repr(theirs) and not ours.state_dict()
+        assert compare(ours, theirs, x)
+    drawn = getattr(tg.nn, name)(2, output_size=3)
+    tg.manual_seed(0)
+    first = drawn(tg.tensor(x))
+    tg.manual_seed(0)
+    assert tg.equal(first, drawn(tg.tensor(x))) and not tg.equal(first, drawn(tg.tensor(x)))
+    for options in ({}, {"output_size": 2, "output_ratio": 0.5}, {"output_ratio": 1.5}):
+        with pytest.raises(tg.errors.ArgumentError):
+            getattr(tg.nn, name)(2, **options)

@@ -102,7 +102,7 @@ def test_options_given_as_numpy_numbers_do_not_widen() -> None:
 
 ALIASES = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "fix": "trunc", "sgn": "sign",
+    "arctanh": "atanh", "fix": "trunc",
 }  # fmt: skip
 
 

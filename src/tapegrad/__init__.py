@@ -1,6 +1,7 @@
 """tapegrad: an eager, tape-based autograd framework for NumPy and CuPy arrays."""
 
 import sys as _sys
+from contextlib import suppress as _suppress
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,9 @@ from .dtypes import (
     uint32,
     uint64,
 )
+from .kernels.parallel import get_num_threads, set_num_threads
 from .legacy import *
 from .mapping import vmap
-from .kernels.parallel import get_num_threads, set_num_threads
 from .ops.activation import *
 from .ops.addmm import *
 from .ops.arithmetic import *
@@ -142,7 +143,8 @@ from . import methods, protocols  # isort: skip  (they bind Tensor's methods)
 from . import fft, func, linalg, nn, optim, special, utils  # isort: skip
 
 if "einops" in _sys.modules:  # it looks only at backends that are there already
-    from .interop import einops as _einops
+    with _suppress(ImportError):  # an einops that has changed must not stop tapegrad
+        from .interop import einops as _einops
 
 newaxis = None
 __version__ = "0.1.0"
@@ -171,12 +173,12 @@ __all__ = [
     "float64",
     "func",
     "get_default_dtype",
+    "get_num_threads",
     "get_rng_state",
     "half",
     "iinfo",
     "inf",
     "inference_mode",
-    "get_num_threads",
     "initial_seed",
     "int",
     "int8",
@@ -199,8 +201,8 @@ __all__ = [
     "seed",
     "set_default_dtype",
     "set_grad_enabled",
-    "set_printoptions",
     "set_num_threads",
+    "set_printoptions",
     "set_rng_state",
     "short",
     "special",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +11,64 @@ import numpy as np
 
 from . import dtypes
 from .device import innermost
+from .errors import ArgumentError
 from .tape import Leaf
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
 PREFIX = "tensor("
+PROFILES: dict[str, dict[str, Any]] = {
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 75},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 75},
+    "full": {"precision": 4, "threshold": sys.maxsize, "edgeitems": 3, "linewidth": 75},
+}
+OPTIONS: dict[str, Any] = {**PROFILES["default"], "sci_mode": None}
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Say how tensors are printed; what is left out stays as it was.
+
+    Args:
+        precision: digits behind the point, 4 at first.
+        threshold: number of elements beyond which only the ends are shown, 1000 at first.
+        edgeitems: how many elements stand at each end, 3 at first.
+        linewidth: characters of a line, 75 at first.
+        profile: `"default"`, `"short"` or `"full"`, for all of these at once.
+        sci_mode: scientific notation always or never; where the range asks for it by default, which every
+            call without it restores.
+
+    Raises:
+        ArgumentError: for another profile.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.set_printoptions(precision=2)
+        >>> tg.tensor([0.12345])
+        tensor([0.12])
+        >>> tg.set_printoptions(profile="default")
+    """
+    if profile is not None:
+        if profile not in PROFILES:
+            raise ArgumentError(
+                f"set_printoptions: profile must be 'default', 'short' or 'full', got {profile!r}"
+            )
+        OPTIONS.update(PROFILES[profile])
+    given = {
+        "precision": precision,
+        "threshold": sys.maxsize if threshold == math.inf else threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }
+    OPTIONS.update({name: value for name, value in given.items() if value is not None})
+    OPTIONS["sci_mode"] = sci_mode
 
 
 def tensor_repr(tensor: Tensor) -> str:
@@ -47,19 +101,33 @@ def _grad_text(tensor: Tensor) -> str:
 
 
 def values_text(host: np.ndarray[Any, Any]) -> str:
-    """The numbers: four decimals, all integers shown as `1.`, summarised beyond 1,000 elements."""
+    """The numbers, as `set_printoptions` says; all integers are shown as `1.`."""
     if (host.dtype.kind == "f" and host.dtype.itemsize < 4) or host.dtype.name == "bfloat16":
         host = host.astype(np.float32)  # 1e8 is beyond float16
+    shown = _ends(host)
     return np.array2string(
-        host, precision=4, separator=", ", threshold=1000, edgeitems=3, prefix=PREFIX,
-        suppress_small=_suppress(host), formatter=_formatter(host),
+        host, precision=OPTIONS["precision"], separator=", ", threshold=OPTIONS["threshold"],
+        edgeitems=OPTIONS["edgeitems"], max_line_width=OPTIONS["linewidth"], prefix=PREFIX,
+        suppress_small=_suppress(shown), formatter=_formatter(shown),
     )  # fmt: skip
+
+
+def _ends(host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """What is shown of the elements; they alone decide how all are written."""
+    edge = OPTIONS["edgeitems"]
+    if host.size > OPTIONS["threshold"]:
+        for d, n in enumerate(host.shape):
+            if n > 2 * edge:
+                host = np.take(host, [*range(edge), *range(n - edge, n)], d)
+    return host
 
 
 def _suppress(host: np.ndarray[Any, Any]) -> bool:
     # As PyTorch: scientific notation only where the range asks for it.
     if host.dtype.kind not in "fc" or not host.size:
         return False
+    if OPTIONS["sci_mode"] is not None:
+        return not OPTIONS["sci_mode"]
     finite = np.abs(host[np.isfinite(host) & (host != 0)])
     if not finite.size:
         return True
@@ -81,11 +149,11 @@ def _formatter(host: np.ndarray[Any, Any]) -> Any:
     fixed = _suppress(host)
     if fixed and (finite == np.trunc(finite)).all():
         return None
-    kind = "f" if fixed else "e"
-    width = max(len(f"{v:.4{kind}}") for v in (finite.min(), finite.max()))
+    kind = f"{OPTIONS['precision']}{'f' if fixed else 'e'}"
+    width = max(len(f"{v:.{kind}}") for v in (finite.min(), finite.max()))
     if finite.size < host.size:
         width = max(width, 4 if (host == -np.inf).any() else 3)
-    return {"float_kind": lambda v: f"{v:{width}.4{kind}}"}
+    return {"float_kind": lambda v: f"{v:{width}.{kind}}"}
 
 
 def _part(values: np.ndarray[Any, Any]) -> Callable[[Any], str]:
@@ -94,7 +162,7 @@ def _part(values: np.ndarray[Any, Any]) -> Callable[[Any], str]:
     fixed = _suppress(values)
     if fixed and (finite == np.trunc(finite)).all():
         return lambda v: f"{v:.0f}." if np.isfinite(v) else f"{v:f}"
-    return lambda v: f"{v:.4{'f' if fixed else 'e'}}"
+    return lambda v: f"{v:.{OPTIONS['precision']}{'f' if fixed else 'e'}}"
 
 
 def _signed(text: str) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import dtypes
-from ._typing import DTypeLike, Shape
+from ._typing import DType, DTypeLike, Shape
 from .device import backend_for, backend_of, is_array, move, owner
-from .errors import ArgumentError, DtypeError, ShapeError
+from .device import device as Device
+from .errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from .ops.cast import cast, transfer
+from .ops.output import check_target, into
 from .ops.shape import clone, sizes
+from .ops.words import implements
 from .tape import leaf
 from .tensor import Tensor, raw, to_host, wrap
 
@@ -216,12 +220,22 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return wrap(namespace.from_dlpack(ext_tensor))
 
 
-def legacy_tensor(cls: type, *args: Any, device: Any = None) -> Tensor:
+def legacy_tensor(
+    cls: type, *args: Any, dtype: DTypeLike = None, device: Any = None
+) -> Tensor:
     """`Tensor(2, 3)` is uninitialised, `Tensor(data)` a copy, both in the default dtype."""
+    kind = dtypes.as_dtype(dtype)
     if len(args) == 1 and not isinstance(args[0], int):
-        made = tensor(args[0], dtype=dtypes.get_default_dtype(), device=device)
+        data = args[0]
+        if isinstance(data, str) or not (isinstance(data, (Sequence, Tensor)) or is_array(data)):
+            raise DtypeError(f"Tensor: data must be a sequence, got {type(data).__name__}")
+        if isinstance(data, Tensor) and dtype is not None and data.dtype != kind:
+            raise DtypeError(
+                f"Tensor: data must be {kind}, got {data.dtype}; convert it with .to(tapegrad.{kind})"
+            )
+        made = tensor(data.detach() if isinstance(data, Tensor) else data, dtype=kind, device=device)
     else:
-        made = empty(*args, device=device) if args else empty(0, device=device)
+        made = empty(*(args or (0,)), dtype=kind, device=device)
     out: Tensor = object.__new__(cls)
     out.array, out.node = made.array, None
     return out
@@ -238,21 +252,52 @@ def new_shape(op: str, given: tuple[Any, ...]) -> Shape:
     return shape
 
 
+def renewed(
+    out: Tensor,
+    make: Callable[..., Tensor],
+    args: tuple[Any, ...],
+    dtype: DTypeLike,
+    device: Any,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """`into` for functions that make tensors: dtype and device are those of `out`, or refused."""
+    op = make.__name__
+    check_target(op, out)
+    if dtype is not None and dtypes.as_dtype(dtype) != out.dtype:
+        raise DtypeError(f"{op}: dtype is {dtypes.as_dtype(dtype)}, out has {out.dtype}; give one")
+    if device is not None:
+        wanted, have = Device(device), out.device
+        if wanted.type != have.type or wanted.index not in (None, have.index):
+            raise DeviceError(f"{op}: device is {wanted}, out is on {have}; give one of them")
+    into(out, make, *args, dtype=out.dtype, device=out.device, **options)
+    if requires_grad and out.node is None:
+        require_grad(out)
+    return out
+
+
 def _filled(
     op: str, maker: str, shape: Any, dtype: DTypeLike, device: Any, requires_grad: bool, *fill: Any
 ) -> Tensor:
     size = new_shape(op, shape)
     make = getattr(backend_for(device).namespace, maker)
-    return finish(make(size, *fill, dtype=dtypes.as_dtype(dtype)), device, requires_grad)
+    kind = dtypes.as_dtype(dtype)
+    _check_fill(op, fill, kind)
+    return finish(make(size, *fill, dtype=kind), device, requires_grad)
 
 
 def zeros(
-    *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of zeros.
 
     Args:
         size: sizes, one by one or as one sequence.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -262,16 +307,23 @@ def zeros(
         >>> tg.zeros(2)
         tensor([0., 0.])
     """
+    if out is not None:
+        return renewed(out, zeros, size, dtype, device, requires_grad)
     return _filled("zeros", "zeros", size, dtype, device, requires_grad)
 
 
 def ones(
-    *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of ones.
 
     Args:
         size: sizes, one by one or as one sequence.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -281,16 +333,23 @@ def ones(
         >>> tg.ones(2)
         tensor([1., 1.])
     """
+    if out is not None:
+        return renewed(out, ones, size, dtype, device, requires_grad)
     return _filled("ones", "ones", size, dtype, device, requires_grad)
 
 
 def empty(
-    *size: Any, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+    *size: Any,
+    out: Tensor | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A tensor whose values are whatever the memory held.
 
     Args:
         size: sizes, one by one or as one sequence.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -300,6 +359,8 @@ def empty(
         >>> tg.empty(2, 3).shape
         (2, 3)
     """
+    if out is not None:
+        return renewed(out, empty, size, dtype, device, requires_grad)
     return _filled("empty", "empty", size, dtype, device, requires_grad)
 
 
@@ -307,6 +368,7 @@ def full(
     size: Any,
     fill_value: Any,
     *,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -316,6 +378,7 @@ def full(
     Args:
         size: sequence of sizes.
         fill_value: the number.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: by default what the number alone would get.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -325,9 +388,16 @@ def full(
         >>> tg.full((2,), 7)
         tensor([7, 7])
     """
+    if out is not None:
+        return renewed(out, full, (size, fill_value), dtype, device, requires_grad)
     value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     kind = dtypes.default_for(value) if dtype is None else dtype
     return _filled("full", "full", (size,), kind, device, requires_grad, value)
+
+
+def _check_fill(op: str, fill: tuple[Any, ...], dtype: DType) -> None:
+    if dtype.kind != "c" and any(isinstance(value, complex) for value in fill):
+        raise DtypeError(f"{op}: a {dtype} tensor takes a real number, got {fill[0]}")
 
 
 def _like(
@@ -335,6 +405,7 @@ def _like(
 ) -> Tensor:
     make = getattr(np, name)
     kind = None if dtype is None else dtypes.as_dtype(dtype)
+    _check_fill(name, fill, raw(input).dtype if kind is None else kind)
     return finish(make(raw(input), *fill, dtype=kind), device, requires_grad)
 
 
@@ -414,3 +485,33 @@ def full_like(
         tensor([5, 5])
     """
     return _like("full_like", input, dtype, device, requires_grad, fill_value)
+
+
+@implements(np.zeros_like)
+def _np_zeros_like(
+    a: Tensor, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Tensor:
+    return wrap(np.zeros_like(a.array, dtype=dtype, shape=shape))
+
+
+@implements(np.ones_like)
+def _np_ones_like(
+    a: Tensor, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Tensor:
+    return wrap(np.ones_like(a.array, dtype=dtype, shape=shape))
+
+
+@implements(np.empty_like)
+def _np_empty_like(
+    prototype: Tensor, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    device: Any = None,
+) -> Tensor:  # fmt: skip
+    return wrap(np.empty_like(prototype.array, dtype=dtype, shape=shape))
+
+
+@implements(np.full_like)
+def _np_full_like(
+    a: Tensor, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    device: Any = None,
+) -> Tensor:  # fmt: skip
+    return wrap(np.full_like(a.array, raw(fill_value), dtype=dtype, shape=shape))

@@ -125,6 +125,8 @@ class Backend:
 
 
 _DEVICE_TYPES = {"cpu", "cuda"}
+# Array types around other arrays (`inner`), and what makes the backend of one (`batching/`).
+wrapping: dict[Any, Callable[[Any], Backend]] = {}
 _by_array: dict[type, Backend] = {}
 _by_device: dict[str, Backend] = {}
 
@@ -207,6 +209,8 @@ def backend_of(array: Any) -> Backend:
         return _register_cupy()
     if isinstance(array, ndarray):
         return _by_array[ndarray]
+    if kind in wrapping:
+        return wrapping[kind](array)
     raise DtypeError(
         f"tensor: {kind.__module__}.{kind.__qualname__} is not an array type known here"
     )
@@ -238,12 +242,15 @@ def is_array(value: Any) -> bool:
     return (
         kind in _by_array
         or isinstance(value, ndarray)
+        or kind in wrapping
         or (kind.__name__ == "ndarray" and kind.__module__.partition(".")[0] == "cupy")
     )
 
 
 def move(array: Any, where: Any) -> Any:
     """The array on another device; itself when it is there already."""
+    if type(array) in wrapping:
+        return array.around(move(array.inner, where))
     have, want = backend_of(array), backend_for(where)
     target = device(where)
     if have is want and (target.index is None or have.locate(array) == target):
@@ -259,12 +266,34 @@ def as_array(value: Any) -> Any:
     """What a computation returned, as an array: NumPy answers a scalar where the array is 0-d."""
     if isinstance(value, np.generic):
         return np.asarray(value)
+    if type(value) in wrapping:
+        return value
     backend_of(value)
     return value if type(value) in _by_array else np.asarray(value)
 
 
+def innermost(array: Any) -> Any:
+    """The array that holds the values: itself, or the one inside of one that `vmap` maps over."""
+    inner: Any = array
+    while inner.__class__ in wrapping:
+        inner = inner.inner
+    return inner
+
+
+def apart(first: Any, second: Any) -> bool:
+    """Whether two arrays live on different devices."""
+    return type(first) is not type(second) and type(innermost(first)) is not type(innermost(second))
+
+
+def every_value(array: Any) -> Any:
+    """The values on the host for a check of all of them; inside `vmap` those of every example."""
+    array = innermost(as_array(array))
+    return backend_of(array).to_host(array)
+
+
 def owner(array: Any) -> Any:
     """The array that owns the memory an array looks at; views of one storage have one owner."""
+    array = innermost(array)
     base = array.base
     while base is not None and type(base) is type(array):
         array = base

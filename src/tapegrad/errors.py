@@ -43,6 +43,24 @@ class GraphError(TapegradError):
     """A misuse of the tape: a second backward, a changed saved value, no gradient to follow."""
 
 
+class AnomalyError(TapegradError, FloatingPointError):
+    """A value or a gradient that became NaN or infinite under `autograd.detect_anomaly`.
+
+    Attributes:
+        op: name of the operation.
+        phase: `"forward"` or `"backward"`.
+        module: path and kind of the module that it ran in, such as `encoder.2 (Linear)`, or None.
+        line: `file.py:123 in function`, where it was recorded; None if that was outside the mode.
+        index: of the first such element.
+    """
+
+    op: str
+    phase: str
+    module: str | None
+    line: str | None
+    index: tuple[int, ...]
+
+
 class StateDictError(TapegradError, KeyError):
     """A state dict that does not fit the module or the optimiser."""
 

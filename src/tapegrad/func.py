@@ -10,39 +10,81 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .autograd import enable_grad, functional
-from .autograd import grad as gradients
-from .creation import zeros_like
+from .autograd import enable_grad, functional, is_grad_enabled
+from .creation import ones_like
 from .errors import ArgumentError, DtypeError, ShapeError, StateDictError
+from .mapping import leaves_of, rebuilt, vmap
 from .nn.module import Module
+from .ops.shape import stack
 from .tensor import Tensor
 
 __all__ = [
-    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp",
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
+    "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
 Places = int | tuple[int, ...]
 
 
-def _chosen(op: str, args: tuple[Any, ...], argnums: Places) -> tuple[list[int], list[Any]]:
-    """The places of the arguments to differentiate by, and all arguments with those as new values."""
+def _chosen(
+    op: str, args: tuple[Any, ...], argnums: Places
+) -> tuple[Any, tuple[Tensor, ...], list[Any]]:
+    """The arguments to differentiate by.
+
+    Returns:
+        Those that were chosen, one or a tuple; the tensors in them, as new values; and all arguments with
+        these in their places.
+    """
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    places = []
     given = list(args)
+    leaves: list[Tensor] = []
     for place in wanted:
         if not -len(args) <= place < len(args):
             raise ArgumentError(f"{op}: argnums has {place}, but {len(args)} arguments were given")
-        place %= len(args)
-        value = args[place]
-        if not isinstance(value, Tensor):
-            raise DtypeError(f"{op}: argument {place} must be a tensor, got {type(value).__name__}")
+        found = leaves_of(args[place])
+        for value in found:
+            if not isinstance(value, Tensor):
+                raise DtypeError(
+                    f"{op}: argument {place % len(args)} must be a tensor, got {type(value).__name__}; "
+                    "a container must hold tensors only"
+                )
         # a value that is recorded stays tied to its history, so that transformations nest
-        given[place] = (
-            value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
-        )
-        places.append(place)
-    return places, given
+        own = [functional.own_value(value) for value in found]
+        given[place] = rebuilt(args[place], iter(own))
+        leaves += own
+    chosen = tuple(args[place] for place in wanted)
+    return chosen[0] if isinstance(argnums, int) else chosen, tuple(leaves), given
+
+
+def _is_recorded(args: Any, outputs: Sequence[Tensor] = (), leaves: Sequence[Tensor] = ()) -> bool:
+    """Whether derivatives have to be recorded themselves, because somebody may differentiate them.
+
+    That is so if an argument is recorded, or anything else that the outputs have been computed from, such as
+    a tensor that the function closes over.
+    """
+    if any(isinstance(a, Tensor) and a.requires_grad for a in leaves_of(args)):
+        return True
+    seen = {leaf.node for leaf in leaves}
+    nodes = [output.node for output in outputs]
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        if not node.parents:
+            return True
+        seen.add(node)
+        nodes += node.parents
+    return False
+
+
+def _with_aux(op: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
+    """What a function returns, and what it hands through."""
+    if not has_aux:
+        return result, None
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise ArgumentError(f"{op}: with has_aux, func must return a pair (value, aux)")
+    return result
 
 
 def grad_and_value(func: Function, argnums: Places = 0, has_aux: bool = False) -> Function:
@@ -67,27 +109,18 @@ def grad_and_value(func: Function, argnums: Places = 0, has_aux: bool = False) -
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        recorded = any(isinstance(a, Tensor) and a.requires_grad for a in args)
+        watched = is_grad_enabled()
         with enable_grad():
-            places, given = _chosen("grad", args, argnums)
-            result = func(*given, **kwargs)
-            if has_aux and not (isinstance(result, tuple) and len(result) == 2):
-                raise ArgumentError("grad: with has_aux, func must return a pair (value, aux)")
-            value, aux = result if has_aux else (result, None)
+            chosen, leaves, given = _chosen("grad", args, argnums)
+            value, aux = _with_aux("grad", func(*given, **kwargs), has_aux)
             if not isinstance(value, Tensor) or value.numel() != 1:
                 shown = value.shape if isinstance(value, Tensor) else type(value).__name__
                 raise ShapeError(f"grad: func must return a single value, got {shown}")
-            leaves = [given[place] for place in places]
-            found: Any = [None] * len(leaves)
-            if value.requires_grad:
-                found = gradients(value, leaves, create_graph=recorded, allow_unused=True)
-            found = tuple(
-                zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)
-            )
+            recorded = watched and _is_recorded(args, (value,), leaves)
+            found = functional.pulled("grad", (value,), leaves, (ones_like(value),), recorded)
         if not recorded:
             value = value.detach()
-        answer = found[0] if isinstance(argnums, int) else found
-        return answer, ((value, aux) if has_aux else value)
+        return rebuilt(chosen, iter(found)), ((value, aux) if has_aux else value)
 
     return transformed
 
@@ -120,7 +153,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     """Run a function and get the map from gradients of its results to gradients of its arguments.
 
     Args:
-        func: function of tensors.
+        func: function of tensors, also in nested tuples, lists and dicts.
         primals: its arguments.
         has_aux: whether `func` returns a pair, of which the second is handed through.
 
@@ -134,44 +167,41 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
         >>> pull(tg.tensor([1.0, 10.0]))
         (tensor([ 2., 40.]),)
     """
-    recorded = any(isinstance(a, Tensor) and a.requires_grad for a in primals)
+    watched = is_grad_enabled()
     with enable_grad():
-        places, given = _chosen("vjp", primals, tuple(range(len(primals))))
-        result = func(*given)
-    outputs, aux = result if has_aux else (result, None)
-    values = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
-    leaves = [given[place] for place in places]
+        chosen, leaves, given = _chosen("vjp", primals, tuple(range(len(primals))))
+        outputs, aux = _with_aux("vjp", func(*given), has_aux)
+    values = tuple(leaves_of(outputs))
+    recorded = watched and _is_recorded(primals, values, leaves)
 
-    def pull(*cotangents: Any) -> tuple[Tensor, ...]:
-        if len(cotangents) == 1 and isinstance(cotangents[0], (tuple, list)):
-            cotangents = tuple(cotangents[0])
-        if len(cotangents) != len(values):
+    def pull(*cotangents: Any) -> Any:
+        """Gradients of the arguments from those of the results, given as the results are nested."""
+        several = isinstance(outputs, (tuple, list)) and len(cotangents) == len(outputs)
+        gradients = tuple(leaves_of(cotangents if several else cotangents[0]))
+        if len(gradients) != len(values) or not (several or len(cotangents) == 1):
             raise ArgumentError(
-                f"vjp: needs one gradient for each of {len(values)} results, got {len(cotangents)}"
+                f"vjp: needs one gradient for each of {len(values)} results, got {len(gradients)}"
             )
-        live = [(v, g) for v, g in zip(values, cotangents, strict=True) if v.requires_grad]
-        found: Any = [None] * len(leaves)
-        if live:
-            found = gradients(
-                [v for v, _ in live], leaves, [g for _, g in live],
-                retain_graph=True, create_graph=recorded, allow_unused=True,
-            )  # fmt: skip
-        return tuple(zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True))
+        again = recorded or (is_grad_enabled() and _is_recorded(gradients))
+        found = functional.pulled("vjp", values, leaves, gradients, again)
+        return rebuilt(chosen, iter(found))
 
-    shown: Any = outputs
+    shown = outputs
     if not recorded:
-        shown = tuple(v.detach() for v in values)
-        shown = shown if isinstance(outputs, (tuple, list)) else shown[0]
+        shown = rebuilt(outputs, (v.detach() for v in values))
     return (shown, pull, aux) if has_aux else (shown, pull)
 
 
-def jvp(func: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    func: Function, primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False
+) -> Any:
     """Run a function and push a direction of its arguments forward: `J v`.
 
     Args:
         func: function of tensors.
         primals: tuple of its arguments.
         tangents: tuple with a direction for each, of its shape.
+        has_aux: whether `func` returns a pair, of which the second is handed through.
 
     Returns:
         `(results, derivatives of the results along the direction)`.
@@ -181,38 +211,74 @@ def jvp(func: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tupl
         >>> tg.func.jvp(lambda x: x * x, (tg.tensor(3.0),), (tg.tensor(1.0),))
         (tensor(9.), tensor(6.))
     """
-    recorded = any(isinstance(a, Tensor) and a.requires_grad for a in primals)
-    return functional.jvp(func, tuple(primals), tuple(tangents), create_graph=recorded)
+    watched = is_grad_enabled()
+    with enable_grad():
+        _, leaves, given = _chosen("jvp", tuple(primals), tuple(range(len(primals))))
+        outputs, aux = _with_aux("jvp", func(*given), has_aux)
+        values, directions = tuple(leaves_of(outputs)), tuple(leaves_of(tuple(tangents)))
+        if [t.shape for t in directions] != [t.shape for t in leaves]:
+            raise ShapeError(
+                f"jvp: tangents must have the shapes of the arguments, {[t.shape for t in leaves]}, got "
+                f"{[t.shape for t in directions]}"
+            )
+        recorded = watched and _is_recorded((primals, tangents), values, leaves)
+        found = functional.pushed("jvp", values, leaves, directions, recorded)
+    if not recorded:
+        outputs = rebuilt(outputs, (v.detach() for v in values))
+        found = tuple(f.detach() for f in found)
+    pair = outputs, rebuilt(outputs, iter(found))
+    return (*pair, aux) if has_aux else pair
 
 
-def _whole(op: str, func: Function, argnums: Places, strategy: str) -> Function:
+def _whole(
+    op: str, func: Function, argnums: Places, has_aux: bool, at_once: int | None, strategy: str
+) -> Function:
+    if at_once is not None and at_once < 1:
+        raise ArgumentError(f"{op}: chunk_size must be None or at least 1, got {at_once}")
+
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        recorded = any(isinstance(a, Tensor) and a.requires_grad for a in args)
-        places, _ = _chosen(op, args, argnums)
+        chosen, leaves, given = _chosen(op, args, argnums)
+        wanted = (argnums,) if isinstance(argnums, int) else argnums
+        handed: list[Any] = []
 
-        def partial(*chosen: Any) -> Any:
-            given = list(args)
-            for place, value in zip(places, chosen, strict=True):
+        def flat(*values: Tensor) -> tuple[Any, ...]:
+            """The function from the tensors to those of its result."""
+            several = chosen if not isinstance(argnums, int) else (chosen,)
+            inner = rebuilt(several, iter(values))
+            for place, value in zip(wanted, inner, strict=True):
                 given[place] = value
-            return func(*given, **kwargs)
+            handed[:] = _with_aux(op, func(*given, **kwargs), has_aux)
+            return tuple(leaves_of(handed[0]))
 
-        inputs = tuple(args[place] for place in places)
-        found = functional.jacobian(partial, inputs, create_graph=recorded, strategy=strategy)
-        if not isinstance(argnums, int):
-            return found
-        # one argument: no tuple over arguments
-        one = isinstance(found[0], tuple)
-        return tuple(row[0] for row in found) if one else found[0]
+        watched = is_grad_enabled()
+        with enable_grad():
+            values = flat(*leaves)
+            recorded = watched and _is_recorded(args, values, leaves)
+            found = functional.jacobian_of(
+                values, leaves, recorded, at_once=at_once, strategy=strategy
+            )
+        rows = (rebuilt(chosen, iter(row)) for row in found)
+        jacobian = rebuilt(handed[0], rows)
+        return (jacobian, handed[1]) if has_aux else jacobian
 
     return transformed
 
 
-def jacrev(func: Function, argnums: Places = 0) -> Function:
-    """From a function to its Jacobian, one replay for each element of the result.
+def jacrev(
+    func: Function,
+    argnums: Places = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Function:
+    """From a function to its Jacobian, by the reverse mode: cheap where there are few results.
 
     Args:
         func: function of tensors.
         argnums: place or places of the arguments to differentiate by.
+        has_aux: whether `func` returns a pair, of which the second is handed through.
+        chunk_size: how many rows to compute in one replay, to save memory; all by default, 1 for a replay
+            for each row without `vmap`.
 
     Returns:
         A function of the same arguments; see `autograd.functional.jacobian` for the shapes.
@@ -223,14 +289,17 @@ def jacrev(func: Function, argnums: Places = 0) -> Function:
         tensor([[2., 0.],
                 [0., 4.]])
     """
-    return _whole("jacrev", func, argnums, "reverse-mode")
+    return _whole("jacrev", func, argnums, has_aux, chunk_size, "reverse-mode")
 
 
-def jacfwd(func: Function, argnums: Places = 0) -> Function:
-    """From a function to its Jacobian, one product `J v` for each element of the arguments.
+def jacfwd(
+    func: Function, argnums: Places = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Function:
+    """From a function to its Jacobian, by products `J v`: cheap where there are few arguments.
 
     Args:
-        func, argnums: as for `jacrev`.
+        func, argnums, has_aux: as for `jacrev`.
+        randomness: accepted for PyTorch's sake: `func` runs once, outside of any mapping.
 
     Returns:
         A function of the same arguments, with the results of `jacrev`.
@@ -241,7 +310,7 @@ def jacfwd(func: Function, argnums: Places = 0) -> Function:
         tensor([[2., 0.],
                 [0., 4.]])
     """
-    return _whole("jacfwd", func, argnums, "forward-mode")
+    return _whole("jacfwd", func, argnums, has_aux, None, "forward-mode")
 
 
 def hessian(func: Function, argnums: Places = 0) -> Function:
@@ -326,3 +395,48 @@ def _replaced(module: Module, values: Mapping[str, Tensor]) -> Iterator[None]:
     finally:
         for owner, name, value in reversed(kept):
             vars(owner)[name] = value
+
+
+def stack_module_state(
+    models: Sequence[Module],
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Stack the parameters and the buffers of several modules of one make, to map over them.
+
+    Args:
+        models: modules with parameters of the same names and shapes, all training or none.
+
+    Returns:
+        Two dicts by path: the parameters as new leaves, and the buffers, each with the modules along a
+        new first dimension.
+
+    Raises:
+        ArgumentError: for no modules, or modules of different classes or modes.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> models = [tg.nn.Linear(3, 2) for _ in range(5)]
+        >>> parameters, buffers = tg.func.stack_module_state(models)
+        >>> parameters["weight"].shape
+        (5, 2, 3)
+        >>> def call(p, b, x):
+        ...     return tg.func.functional_call(models[0], (p, b), (x,))
+        >>> tg.func.vmap(call, (0, 0, None))(parameters, buffers, tg.ones(4, 3)).shape
+        (5, 4, 2)
+    """
+    if not models:
+        raise ArgumentError("stack_module_state: needs at least one module, got none")
+    if len({type(m) for m in models}) > 1 or len({m.training for m in models}) > 1:
+        raise ArgumentError(
+            "stack_module_state: all modules must be of one class, and all training or none"
+        )
+    parameters = {
+        name: stack([dict(m.named_parameters())[name].detach() for m in models]).requires_grad_(
+            first.requires_grad
+        )
+        for name, first in models[0].named_parameters()
+    }
+    buffers = {
+        name: stack([dict(m.named_buffers())[name] for m in models])
+        for name, _ in models[0].named_buffers()
+    }
+    return parameters, buffers

@@ -10,6 +10,7 @@ from .ops.linalg import matmul
 from .ops.lu import lu, lu_factor, lu_solve
 from .ops.matrix_function import diagonal, matrix_exp, matrix_power, vander
 from .ops.matrix_norm import cond, matrix_norm, norm, vector_norm
+from .ops.singular import inv_ex, lu_factor_ex, solve_ex
 from .ops.solve import inv, solve, solve_triangular, tensorinv, tensorsolve
 from .ops.vectors import linalg_cross as cross
 from .ops.vectors import vecdot
@@ -28,9 +29,11 @@ __all__ = [
     "eigvalsh",
     "householder_product",
     "inv",
+    "inv_ex",
     "lstsq",
     "lu",
     "lu_factor",
+    "lu_factor_ex",
     "lu_solve",
     "matmul",
     "matrix_exp",
@@ -43,6 +46,7 @@ __all__ = [
     "qr",
     "slogdet",
     "solve",
+    "solve_ex",
     "solve_triangular",
     "svd",
     "svdvals",

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import creation, dtypes, refilling, sampling, stamps
+from . import creation, dtypes, legacy, questions, refilling, sampling, stamps, storage
 from .autograd.backward import backward as run_backward
-from .device import device, owner
+from .device import device, innermost, owner
 from .errors import ArgumentError, DeviceError, DtypeError, GraphError
 from .gradients import RETAIN, RemovableHandle, own
-from .ops import OPERATIONS, arithmetic, compare, index, reduce, shape
+from .ops import OPERATIONS, arithmetic, compare, complex_numbers, index, reduce, shape
 from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace
 from .tape import Leaf, hooks
@@ -59,7 +59,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
     if not force:
         if self.node is not None:
             raise GraphError("numpy: the tensor requires grad; use x.detach().numpy()")
-        if not isinstance(self.array, np.ndarray):
+        if not isinstance(innermost(self.array), np.ndarray):
             raise DeviceError(f"numpy: the tensor is on {self.device}; use x.cpu().numpy()")
     return to_host(self)[...]
 
@@ -373,7 +373,7 @@ def copy_(self: Tensor, src: Tensor) -> Tensor:
     return self
 
 
-def _augmented(operation: Any, change: Any, ufunc: Any) -> Any:
+def _augmented(change: Any, ufunc: Any) -> Any:
     """`x += y`: straight into the memory where nothing is recorded."""
 
     def augment(self: Tensor, other: Any) -> Tensor:
@@ -495,7 +495,7 @@ def _reflected(operation: Any) -> Any:
 
 
 def _bind() -> None:
-    for module in (*OPERATIONS, sampling, refilling):
+    for module in (*OPERATIONS, legacy, questions, refilling, sampling, storage):
         for name in getattr(module, "METHODS", ()):
             setattr(Tensor, name, getattr(module, name))
         for name in getattr(module, "INPLACE", ()):
@@ -507,14 +507,18 @@ def _bind() -> None:
     )  # fmt: skip
     for method in here:
         setattr(Tensor, method.__name__, method)
-    for name in ["double", "float", "half", "long", "int", "short", "bool"]:
+    for name in ["double", "float", "half", "long", "int", "short", "bool", "cfloat", "cdouble"]:
         setattr(Tensor, name, _to_dtype(name))
     for name, getter in {
         "is_leaf": is_leaf, "grad_fn": grad_fn, "retains_grad": retains_grad, "T": _transposed,
         "mT": _matrix_transposed, "is_cuda": _is_cuda,
     }.items():  # fmt: skip
         setattr(Tensor, name, property(getter))
+    for name in storage.PROPERTIES:
+        setattr(Tensor, name, property(getattr(storage, name)))
     setattr(Tensor, "data", property(_get_data, _set_data))  # noqa: B010
+    setattr(Tensor, "real", property(complex_numbers.real, complex_numbers.set_real))  # noqa: B010
+    setattr(Tensor, "imag", property(complex_numbers.imag, complex_numbers.set_imag))  # noqa: B010
     aliases = {
         "__truediv__": "div", "__floordiv__": "floor_divide", "__matmul__": "matmul", "__neg__": "neg", "__pos__": "positive",
         "__abs__": "abs",
@@ -537,10 +541,13 @@ def _bind() -> None:
     for name, ufunc in {
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
     }.items():  # fmt: skip
-        operation = getattr(arithmetic, "div" if name == "truediv" else name)
-        change = getattr(Tensor, f"{operation.__name__}_")
-        setattr(Tensor, f"__i{name}__", _augmented(operation, change, ufunc))
-    setattr(Tensor, "__ipow__", getattr(Tensor, "pow_"))  # noqa: B009, B010
+        change = getattr(Tensor, "div_" if name == "truediv" else f"{name}_")
+        setattr(Tensor, f"__i{name}__", _augmented(change, ufunc))
+    for name, change in {
+        "pow": "pow_", "floordiv": "floor_divide_", "mod": "remainder_", "and": "bitwise_and_", "or": "bitwise_or_",
+        "xor": "bitwise_xor_", "lshift": "bitwise_left_shift_", "rshift": "bitwise_right_shift_",
+    }.items():  # fmt: skip
+        setattr(Tensor, f"__i{name}__", getattr(Tensor, change))
     for make in (creation.zeros, creation.ones, creation.empty, creation.full, creation.tensor):
         new = _new(make)
         setattr(Tensor, new.__name__, new)

@@ -9,10 +9,14 @@ import numpy as np
 
 from . import dtypes
 from ._typing import DType, DTypeLike
-from .creation import finish
+from .creation import finish, renewed
+from .device import apart
 from .errors import ArgumentError, DtypeError, ShapeError
 from .ops.cast import as_operand, different_devices
-from .ops.shape import expand, reshape
+from .ops.cutting import unbind
+from .ops.numpy_math import operands
+from .ops.shape import clone, expand, reshape
+from .ops.words import implements
 from .tensor import Tensor
 
 __all__ = [
@@ -51,6 +55,7 @@ def arange(
     end: Any = None,
     step: Any = 1,
     *,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -59,6 +64,7 @@ def arange(
 
     Args:
         start, end, step: numbers, or tensors with one element; one alone is the end.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: int64 if all are ints, else the default dtype.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -72,6 +78,8 @@ def arange(
         >>> tg.arange(1, 7, 2)
         tensor([1, 3, 5])
     """
+    if out is not None:
+        return renewed(out, arange, (start, end, step), dtype, device, requires_grad)
     if end is None:
         start, end = 0, start
     start, end = _number("arange", "start", start), _number("arange", "end", end)
@@ -90,6 +98,7 @@ def linspace(
     end: float,
     steps: int,
     *,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -99,6 +108,7 @@ def linspace(
     Args:
         start, end: the ends, numbers or tensors with one element.
         steps: how many.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default; integers are rounded towards zero.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -112,6 +122,8 @@ def linspace(
         >>> tg.linspace(0, 1, 3)
         tensor([0.0000, 0.5000, 1.0000])
     """
+    if out is not None:
+        return renewed(out, linspace, (start, end, steps), dtype, device, requires_grad)
     kind = _numeric("linspace", dtype)
     ramp = np.linspace(
         _number("linspace", "start", start),
@@ -127,6 +139,7 @@ def logspace(
     steps: int,
     base: float = 10.0,
     *,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -137,6 +150,7 @@ def logspace(
         start, end: exponents of the ends, numbers or tensors with one element.
         steps: how many.
         base: what is raised to them.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default; integers are rounded towards zero.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -150,6 +164,8 @@ def logspace(
         >>> tg.logspace(0, 2, 3)
         tensor([  1.,  10., 100.])
     """
+    if out is not None:
+        return renewed(out, logspace, (start, end, steps, base), dtype, device, requires_grad)
     kind = _numeric("logspace", dtype)
     exponents = np.linspace(
         _number("logspace", "start", start),
@@ -164,6 +180,7 @@ def eye(
     n: int,
     m: int | None = None,
     *,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -172,6 +189,7 @@ def eye(
 
     Args:
         n, m: rows and columns; as many columns as rows by default.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -182,6 +200,8 @@ def eye(
         tensor([[1., 0.],
                 [0., 1.]])
     """
+    if out is not None:
+        return renewed(out, eye, (n, m), dtype, device, requires_grad)
     rows = _count("eye", "n", n)
     columns = rows if m is None else _count("eye", "m", m)
     return finish(np.eye(rows, columns, dtype=dtypes.as_dtype(dtype)), device, requires_grad)
@@ -304,7 +324,44 @@ def _check_side(first: Tensor, side: Tensor) -> None:
         raise ShapeError(
             f"meshgrid: tensors must have at most one dimension, got shape {side.shape}"
         )
-    if type(side.array) is not type(first.array):
+    if apart(side.array, first.array):
         raise different_devices("meshgrid", first, side)
     if side.dtype != first.dtype:
         raise DtypeError(f"meshgrid: dtypes differ, {first.dtype} and {side.dtype}; convert one")
+
+
+@implements(np.meshgrid)
+def _np_meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Tensor, ...]:
+    if indexing not in ("ij", "xy"):
+        raise ArgumentError(f"np.meshgrid: indexing must be 'ij' or 'xy', got {indexing!r}")
+    sides = operands(*(np.asarray(x) if isinstance(x, (list, tuple)) else x for x in xi))
+    dims = list(range(len(sides)))
+    if indexing == "xy":
+        dims[:2] = dims[1::-1]
+    shape = tuple(int(sides[dim].array.size) for dim in dims)
+    grids = []
+    for side, dim in zip(sides, dims, strict=True):
+        grid = reshape(side, [-1 if i == dim else 1 for i in range(len(sides))])
+        grid = grid if sparse else expand(grid, shape)
+        grids.append(clone(grid) if copy else grid)
+    return tuple(grids)
+
+
+@implements(np.tril_indices_from)
+def _np_tril_indices_from(arr: Any, k: int = 0) -> tuple[Tensor, ...]:
+    return unbind(tril_indices(arr.shape[0], arr.shape[1], k, device=arr.device))
+
+
+@implements(np.triu_indices_from)
+def _np_triu_indices_from(arr: Any, k: int = 0) -> tuple[Tensor, ...]:
+    return unbind(triu_indices(arr.shape[0], arr.shape[1], k, device=arr.device))
+
+
+@implements(np.diag_indices_from)
+def _np_diag_indices_from(arr: Any) -> tuple[Tensor, ...]:
+    if arr.ndim < 2 or len(set(arr.shape)) != 1:
+        raise ShapeError(f"np.diag_indices_from: all sizes must be equal, got {arr.shape}")
+    places = arange(arr.shape[0], device=arr.device)
+    return tuple(places for _ in arr.shape)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .batching import drawing, levels
 from .device import device as Device
 from .errors import ArgumentError, DtypeError
 from .tensor import Tensor, wrap
@@ -103,8 +104,15 @@ default_generator.seed()
 
 def numpy_generator(generator: Generator | None) -> np.random.Generator:
     """NumPy's generator behind ours, the default one for None."""
+    if levels.get():
+        stream = default_generator.numpy if generator is None else _numpy_of(generator)
+        return drawing(stream)  # type: ignore[no-any-return]
     if generator is None:
         return default_generator.numpy
+    return _numpy_of(generator)
+
+
+def _numpy_of(generator: Generator) -> np.random.Generator:
     if not isinstance(generator, Generator):
         raise DtypeError(
             f"generator: must be a tapegrad.Generator or None, got {type(generator).__name__}"

@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from ._typing import Array, Rule
-from .device import as_array
+from .batching import fitted
+from .device import as_array, wrapping
 from .stamps import tick
 from .tape import Joint, Node, output_node, recording
 from .tensor import Tensor, wrap
@@ -46,6 +47,8 @@ def record1(out: Array, rule: Rule, input: Tensor, saved: Any = ()) -> Tensor:
     """
     if out.__class__ is not ndarray:
         out = as_array(out)
+        if out.__class__ in wrapping:
+            (input,), saved = fitted(out, (input,), saved)
     tensor = new(Tensor)
     tensor.array = out
     parent = input.node
@@ -91,6 +94,8 @@ def record2(
     """
     if out.__class__ is not ndarray:
         out = as_array(out)
+        if out.__class__ in wrapping:
+            (input, other), saved = fitted(out, (input, other), saved)
     tensor = new(Tensor)
     tensor.array = out
     x = input.node if isinstance(input, Tensor) else None
@@ -139,6 +144,8 @@ def record3(
     """
     if out.__class__ is not ndarray:
         out = as_array(out)
+        if out.__class__ in wrapping:
+            (input, second, third), saved = fitted(out, (input, second, third), saved)
     tensor = new(Tensor)
     tensor.array = out
     x, y = input.node, second.node
@@ -190,6 +197,8 @@ def record(out: Any, rules: Any, inputs: Sequence[Any], saved: tuple[Any, ...] =
         tensor(12.)
     """
     outs = tuple(map(as_array, out)) if isinstance(out, (tuple, list)) else (as_array(out),)
+    if outs[0].__class__ in wrapping:
+        inputs, saved = fitted(outs[0], tuple(inputs), saved)
     parents = tuple(i.node if isinstance(i, Tensor) else None for i in inputs)
     if not recording() or all(parent is None for parent in parents):
         tensors = tuple(wrap(o) for o in outs)
@@ -231,10 +240,10 @@ def join_family(view: Tensor, input: Tensor) -> None:
 
     So a recorded in-place change can tell whether it would make another one's gradient ambiguous.
     """
-    try:
-        family = input.family
-    except AttributeError:
-        family = input.family = [weakref.ref(input)]
+    family = getattr(input, "family", None)
+    if family is None:
+        input.family = view.family = [weakref.ref(input), weakref.ref(view)]
+        return
     if len(family) > 64:  # a parameter viewed in every step must not collect dead references
         family[:] = [member for member in family if member() is not None]
     family.append(weakref.ref(view))

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, stamps
-from .device import move
+from .batching import check_width
+from .device import as_array, move
 from .errors import ArgumentError, DtypeError, ShapeError
 from .ops.inplace import check_writable
 from .random import Generator, numpy_generator
@@ -35,6 +36,7 @@ METHODS = [
 ]  # fmt: skip
 
 FLOATING = (2,)
+INEXACT = (2, 3)
 NUMBERS = (1, 2)
 ANY = (0, 1, 2)
 
@@ -42,16 +44,21 @@ ANY = (0, 1, 2)
 def _refill(op: str, input: Tensor, kinds: tuple[int, ...], draw: Callable[[], Any]) -> Tensor:
     """Overwrite a tensor by what `draw` answers, after every check."""
     if dtypes.category(input.dtype) not in kinds:
-        wanted = "floating" if kinds == FLOATING else "one of numbers"
+        wanted = {FLOATING: "floating", INEXACT: "floating or complex"}.get(kinds, "one of numbers")
         raise DtypeError(f"{op}: the dtype must be {wanted}, got {input.dtype}")
     check_writable(op, input, None, "make a new tensor")
-    numbers = move(np.asarray(draw()), input.device)
+    numbers = move(as_array(draw()), input.device)
+    check_width(op, input.array, numbers)
     if input.node is not None and not hasattr(input.node, "tensor"):
         input.node = None  # nothing of the old value is left for a gradient to flow to
     with np.errstate(over="ignore"):  # what half precision cannot hold becomes infinite
         input.array[...] = numbers.astype(input.dtype, copy=False)
     stamps.stamp(input.array, op)
     return input
+
+
+def _in_all_parts(value: float, input: Tensor) -> Any:
+    return value * (1 + 1j) if input.dtype.kind == "c" else value
 
 
 def _positive(value: Any) -> bool:
@@ -68,7 +75,7 @@ def uniform_(
     """Fill with uniform random numbers in [a, b), in place; returns the tensor.
 
     Args:
-        input: floating tensor.
+        input: floating or complex tensor; of complex numbers each part is drawn alone.
         a, b: the range, finite.
         generator: where the numbers come from.
 
@@ -82,9 +89,10 @@ def uniform_(
         raise ArgumentError(f"uniform_: needs a <= b, got {a} and {b}")
 
     def draw() -> Any:
-        return uniform_numbers(input.shape, input.dtype, generator) * (high - low) + low
+        numbers = uniform_numbers(input.shape, input.dtype, generator)
+        return numbers * (high - low) + _in_all_parts(low, input)
 
-    return _refill("uniform_", input, FLOATING, draw)
+    return _refill("uniform_", input, INEXACT, draw)
 
 
 def normal_(
@@ -93,7 +101,8 @@ def normal_(
     """Fill with normally distributed random numbers, in place; returns the tensor.
 
     Args:
-        input: floating tensor.
+        input: floating or complex tensor; each part of complex numbers has the mean, and half the
+            variance.
         mean, std: of the distribution.
         generator: where the numbers come from.
 
@@ -105,9 +114,10 @@ def normal_(
     std = number("normal_", "std", std, lambda v: v >= 0, "a number of at least 0")
 
     def draw() -> Any:
-        return normal_numbers(input.shape, input.dtype, generator) * std + mean
+        numbers = normal_numbers(input.shape, input.dtype, generator)
+        return numbers * std + _in_all_parts(mean, input)
 
-    return _refill("normal_", input, FLOATING, draw)
+    return _refill("normal_", input, INEXACT, draw)
 
 
 def log_normal_(
@@ -152,7 +162,7 @@ def exponential_(
 
     def draw() -> Any:
         kind = input.dtype if input.dtype.itemsize >= 4 else dtypes.float32
-        times = np.asarray(numpy_generator(generator).standard_exponential(input.shape, kind))
+        times = as_array(numpy_generator(generator).standard_exponential(input.shape, kind))
         # NumPy draws a 0 now and then, whose logarithm nobody who samples by it expects
         return np.maximum(times, dtypes.finfo(input.dtype).tiny) / rate
 

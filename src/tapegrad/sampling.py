@@ -6,7 +6,8 @@ the same numbers everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
@@ -14,10 +15,11 @@ import numpy as np
 
 from . import dtypes
 from ._typing import DType, DTypeLike
-from .creation import finish, new_shape
-from .device import move
+from .creation import finish, new_shape, renewed
+from .device import apart, as_array, every_value, move
 from .errors import ArgumentError, DtypeError, ShapeError
 from .ops.cast import as_operand, different_devices, refused
+from .ops.output import into
 from .random import Generator, numpy_generator
 from .tensor import Tensor, raw, to_host, wrap
 
@@ -27,29 +29,39 @@ __all__ = [
 ]  # fmt: skip
 
 
-def floating_dtype(op: str, dtype: DTypeLike) -> DType:
-    """The dtype of random numbers that are not whole."""
+def floating_dtype(op: str, dtype: DTypeLike, unreal: bool = False) -> DType:
+    """The dtype of random numbers that are not whole; complex ones only if `unreal`."""
     kind = dtypes.as_dtype(dtype)
-    if dtypes.category(kind) != 2:
-        raise DtypeError(f"{op}: dtype must be floating, got {kind}")
+    if dtypes.category(kind) not in ((2, 3) if unreal else (2,)):
+        raise DtypeError(f"{op}: dtype must be floating{' or complex' * unreal}, got {kind}")
     return kind
 
 
+def in_parts(draw: Callable[..., Any], shape: Any, kind: DType, *args: Any) -> Any:
+    """Complex numbers whose real and imaginary parts are drawn alike."""
+    parts = draw((*shape, 2), np.dtype(f"f{kind.itemsize // 2}"), *args)
+    return parts.view(kind)[..., 0]
+
+
 def uniform_numbers(shape: Any, kind: DType, generator: Generator | None) -> Any:
-    """Uniform random numbers in [0, 1), on the host."""
+    """Uniform random numbers in [0, 1), each part of a complex one, on the host."""
+    if kind.kind == "c":
+        return in_parts(uniform_numbers, shape, kind, generator)
     stream = numpy_generator(generator)
     if kind.itemsize >= 4:
-        return np.asarray(stream.random(shape, dtype=kind))
+        return as_array(stream.random(shape, dtype=kind))
     steps = 2 / dtypes.finfo(kind).eps  # so that nothing is rounded up to 1
-    numbers = np.floor(np.asarray(stream.random(shape, dtype=np.float32)) * steps) / steps
+    numbers = np.floor(as_array(stream.random(shape, dtype=np.float32)) * steps) / steps
     return numbers.astype(kind)
 
 
 def normal_numbers(shape: Any, kind: DType, generator: Generator | None) -> Any:
-    """Standard normal random numbers, on the host."""
+    """Standard normal random numbers, complex ones with half the variance in each part, on the host."""
+    if kind.kind == "c":
+        return in_parts(normal_numbers, shape, kind, generator) * kind.type(0.5**0.5)
     wide = kind if kind.itemsize >= 4 else dtypes.float32
     numbers = numpy_generator(generator).standard_normal(shape, dtype=wide)
-    return np.asarray(numbers).astype(kind, copy=False)
+    return as_array(numbers).astype(kind, copy=False)
 
 
 def number(op: str, name: str, value: Any, fits: Callable[[Any], bool], wanted: str) -> float:
@@ -92,21 +104,49 @@ def whole_numbers(low: int, high: int, shape: Any, kind: DType, generator: Gener
     """Random integers from `low` to `high`, without it, on the host."""
     drawn = np.uint64 if high > 2**63 else np.int64
     numbers = numpy_generator(generator).integers(low, high, shape, dtype=drawn)
-    return np.asarray(numbers).astype(kind, copy=False)
+    return as_array(numbers).astype(kind, copy=False)
+
+
+@contextmanager
+def unmoved(generator: Generator | None) -> Iterator[None]:
+    """Put a generator back if what is drawn from it is refused."""
+    stream: Any = numpy_generator(generator).bit_generator
+    state = stream.state
+    try:
+        yield
+    except Exception:
+        stream.state = state
+        raise
+
+
+def redrawn(
+    out: Tensor,
+    make: Callable[..., Tensor],
+    args: tuple[Any, ...],
+    generator: Generator | None,
+    dtype: DTypeLike,
+    device: Any,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`renewed` for functions that draw numbers."""
+    with unmoved(generator):
+        return renewed(out, make, args, dtype, device, requires_grad, generator=generator)
 
 
 def rand(
     *size: Any,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Uniform random numbers in [0, 1).
+    """Uniform random numbers in [0, 1); of complex ones each part.
 
     Args:
         size: sizes, one by one or as one sequence.
         generator: where the numbers come from; the default generator by default.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -116,22 +156,26 @@ def rand(
         >>> tg.rand(2, 3).shape
         (2, 3)
     """
-    kind = floating_dtype("rand", dtype)
+    if out is not None:
+        return redrawn(out, rand, size, generator, dtype, device, requires_grad)
+    kind = floating_dtype("rand", dtype, True)
     return finish(uniform_numbers(new_shape("rand", size), kind, generator), device, requires_grad)
 
 
 def randn(
     *size: Any,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Random numbers from the standard normal distribution.
+    """Random numbers from the standard normal distribution; of complex ones each part has variance 1/2.
 
     Args:
         size: sizes, one by one or as one sequence.
         generator: where the numbers come from; the default generator by default.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: the default dtype by default.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it.
@@ -141,7 +185,9 @@ def randn(
         >>> tg.randn(2, 3).shape
         (2, 3)
     """
-    kind = floating_dtype("randn", dtype)
+    if out is not None:
+        return redrawn(out, randn, size, generator, dtype, device, requires_grad)
+    kind = floating_dtype("randn", dtype, True)
     return finish(normal_numbers(new_shape("randn", size), kind, generator), device, requires_grad)
 
 
@@ -151,6 +197,7 @@ def randint(
     size: Any = None,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -161,6 +208,7 @@ def randint(
         low, high: the range; `randint(high, size)` starts at 0.
         size: sequence of sizes.
         generator: where the numbers come from; the default generator by default.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: int64 by default.
         device: the CPU by default.
         requires_grad: whether to record what is computed from it; for a floating dtype.
@@ -173,6 +221,8 @@ def randint(
         >>> tg.randint(0, 10, (2, 3)).shape
         (2, 3)
     """
+    if out is not None:
+        return redrawn(out, randint, (low, high, size), generator, dtype, device, requires_grad)
     if size is None:
         low, high, size = 0, low, high
     if high is None or size is None:
@@ -184,13 +234,19 @@ def randint(
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: DTypeLike = None, device: Any = None
+    n: int,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: DTypeLike = None,
+    device: Any = None,
 ) -> Tensor:
     """A random order of the integers 0 to n - 1.
 
     Args:
         n: how many.
         generator: where the numbers come from; the default generator by default.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype: int64 by default.
         device: the CPU by default.
 
@@ -199,6 +255,8 @@ def randperm(
         >>> sorted(tg.randperm(4).tolist())
         [0, 1, 2, 3]
     """
+    if out is not None:
+        return redrawn(out, randperm, (n,), generator, dtype, device)
     (n,) = new_shape("randperm", (n,))
     kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     order = numpy_generator(generator).permutation(n)
@@ -263,6 +321,7 @@ def normal(
     size: Any = None,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
     dtype: DTypeLike = None,
     device: Any = None,
     requires_grad: bool = False,
@@ -273,6 +332,7 @@ def normal(
         mean, std: numbers, or floating tensors whose shapes broadcast.
         size: sequence of sizes; only for two numbers, and needed there.
         generator: where the numbers come from; the default generator by default.
+        out: tensor to fill and return instead, of this shape or empty; gives dtype and device.
         dtype, device, requires_grad: as for `randn`, for two numbers; otherwise those of the tensor
             (of `mean`, if both are), and the result carries no gradient.
 
@@ -288,6 +348,12 @@ def normal(
         >>> tg.normal(tg.zeros(4), tg.ones(4)).shape
         (4,)
     """
+    if out is not None:
+        if isinstance(mean, Tensor) or isinstance(std, Tensor):
+            options = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
+            with unmoved(generator):
+                return into(out, normal, mean, std, size, generator=generator, **options)
+        return redrawn(out, normal, (mean, std, size), generator, dtype, device, requires_grad)
     if not isinstance(std, Tensor):
         std = number("normal", "std", std, lambda v: v >= 0, "a number of at least 0")
     if not isinstance(mean, Tensor):
@@ -302,9 +368,9 @@ def normal(
     if size is not None or dtype is not None or device is not None or requires_grad:
         raise ArgumentError("normal: size, dtype, device and requires_grad are for numbers only")
     kinds = [floating_dtype("normal", t.dtype) for t in tensors]
-    if type(tensors[0].array) is not type(tensors[-1].array):
+    if apart(tensors[0].array, tensors[-1].array):
         raise different_devices("normal", *tensors)
-    if isinstance(std, Tensor) and not np.all(to_host(std) >= 0):
+    if isinstance(std, Tensor) and not np.all(every_value(std.array) >= 0):
         raise ArgumentError("normal: std must not be negative or NaN anywhere")
     try:
         shape = np.broadcast_shapes(*(t.shape for t in tensors))
@@ -315,7 +381,11 @@ def normal(
 
 
 def bernoulli(
-    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+    input: Tensor,
+    p: float | None = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Ones and zeros, a one with the given probability.
 
@@ -323,6 +393,7 @@ def bernoulli(
         input: floating tensor of probabilities, any shape.
         p: one probability for all; the input then only gives shape, dtype and device.
         generator: where the numbers come from; the default generator by default.
+        out: tensor to write the result into, of its shape or empty.
 
     Returns:
         A tensor with the input's shape and dtype. It carries no gradient.
@@ -336,6 +407,9 @@ def bernoulli(
         >>> tg.bernoulli(tg.tensor([0.0, 1.0, 1.0]))
         tensor([0., 1., 1.])
     """
+    if out is not None:
+        with unmoved(generator):
+            return into(out, bernoulli, input, p, generator=generator)
     input = as_operand(input, "bernoulli")
     chances = chances_of("bernoulli", input if p is None else p)
     return finish(bernoulli_numbers(input, chances, generator), input.device)
@@ -345,17 +419,17 @@ def chances_of(op: str, p: Any) -> Any:
     """Probabilities from a number or a tensor, on the host."""
     if isinstance(p, Tensor):
         floating_dtype(op, p.dtype)
-        values = to_host(p)
+        values = every_value(p.array)
         if not np.all((values >= 0) & (values <= 1)):
             raise ArgumentError(f"{op}: probabilities must lie between 0 and 1")
-        return values
+        return move(p.array, "cpu")
     return number(op, "p", p, lambda v: 0 <= v <= 1, "a number from 0 to 1")
 
 
 def bernoulli_numbers(input: Tensor, chances: Any, generator: Generator | None) -> Any:
     """Ones and zeros in a tensor's shape and dtype, on the host."""
     # drawn in double precision: in single, a chance below 2**-24 would be rounded up to it
-    drawn = np.asarray(numpy_generator(generator).random(input.shape))
+    drawn = as_array(numpy_generator(generator).random(input.shape))
     return (drawn < chances).astype(input.dtype)
 
 
@@ -365,6 +439,7 @@ def multinomial(
     replacement: bool = False,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Random positions, each drawn with a probability proportional to its weight.
 
@@ -373,6 +448,7 @@ def multinomial(
         num_samples: S, how many to draw from each row.
         replacement: whether a position may be drawn twice. Without, those of weight zero come last.
         generator: where the numbers come from; the default generator by default.
+        out: tensor to write the result into, of its shape or empty.
 
     Returns:
         int64 tensor of shape (S,) or (N, S).
@@ -391,6 +467,9 @@ def multinomial(
         Efraimidis and Spirakis (2006), Weighted random sampling with a reservoir: the positions of the
         S smallest of independent exponential variables with the weights as their rates.
     """
+    if out is not None:
+        with unmoved(generator):
+            return into(out, multinomial, input, num_samples, replacement, generator=generator)
     input = as_operand(input, "multinomial")
     floating_dtype("multinomial", input.dtype)
     if input.ndim not in (1, 2):

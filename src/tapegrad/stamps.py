@@ -13,9 +13,10 @@ import os
 import sys
 import weakref
 from itertools import count
+from types import FrameType
 from typing import Any
 
-from .device import owner
+from .device import innermost, owner
 
 tick = count(1).__next__  # the one clock: nodes and in-place changes
 latest = 0  # time of the latest stamp
@@ -46,17 +47,23 @@ _ALL = (0, float("inf"))
 _stamps: dict[int, tuple[Any, list[Stamp]]] = {}  # by id of the owner, with a weak reference to it
 
 
+def outside(frame: FrameType) -> FrameType:
+    """The innermost frame from the given one outwards that does not belong to this package."""
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return frame
+
+
 def stamp(array: Any, op: str) -> None:
     """Note that the memory of an array has been changed in place."""
     global latest
+    array = innermost(array)
     storage = array if array.base is None else owner(array)
     key = id(storage)
     if key not in _stamps:
         _stamps[key] = _watch(storage, key), []
     stamps = _stamps[key][1]
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-        frame = frame.f_back
+    frame = outside(sys._getframe(1))
     new = Stamp(_ALL if array is storage else _bytes(array), op, frame)
     latest = new.time
     if new.bytes is _ALL:
@@ -82,6 +89,7 @@ def _watch(storage: Any, key: int) -> Any:
 
 def stamp_of(array: Any) -> Stamp | None:
     """The last change of an array's memory, or None."""
+    array = innermost(array)
     storage = owner(array)
     found = _stamps.get(id(storage))
     if found is None:

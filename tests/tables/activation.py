@@ -48,6 +48,10 @@ def act(
                lambda rng: [S((edges,)), *(S((edges,), o) for o in options)], **settings)  # fmt: skip
 
 
+def _silu(x: Any) -> Any:
+    return x / (1 + np.exp(-x)) if np.iscomplexobj(x) else x * scipy.special.expit(x)
+
+
 def _elu(x: Any, alpha: float = 1.0) -> Any:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -157,12 +161,12 @@ ROWS = [
         bad=(TEXT, WHOLE, Bad((PRELU,), errors.ArgumentError, "approximate", {"approximate": "exact"}))),
     Row("gelu_tanh", F.gelu, _gelu, lambda rng: [S((a.args[0],), {"approximate": "tanh"}) for a in both(normal)(rng)],
         lambda rng: [S((np.append(VALUES, NAN),), {"approximate": "tanh"})], torch="nn.functional.gelu", integers=False, bad=(WHOLE,)),
-    act("silu", lambda x: x * scipy.special.expit(x), edges=np.append(VALUES, NAN)),
+    act("silu", _silu, edges=np.append(VALUES, NAN), complex=3, torch_complex_gradient=False),
     act("mish", lambda x: x * np.tanh(np.logaddexp(0, x)), edges=np.append(VALUES, NAN)),
     act("softplus", _softplus, {"beta": 2.0}, {"beta": 0.5, "threshold": 1.0}),
     act("logsigmoid", scipy.special.log_expit),
-    act("softsign", lambda x: x / (1 + np.abs(x)), edges=np.append(VALUES, NAN), integers=True, bad=(TEXT, Bad((np.array([True]),), errors.DtypeError, "real numbers"))),
-    act("tanhshrink", lambda x: x - np.tanh(x), integers=True, bad=(TEXT, Bad((np.array([True]),), errors.DtypeError, "real numbers"))),
+    act("softsign", lambda x: x / (1 + np.abs(x)), edges=np.append(VALUES, NAN), integers=True, bad=(TEXT, Bad((np.array([True]),), errors.DtypeError, "real numbers")), complex=3),
+    act("tanhshrink", lambda x: x - np.tanh(x), integers=True, bad=(TEXT, Bad((np.array([True]),), errors.DtypeError, "real numbers")), complex=3),
     Row("glu", F.glu, _glu, shaped(((2, 4),), ((4, 3), 0), ((2, 2, 3), 1), ((0, 2),), ((6,),)),
         lambda rng: [S((np.array([1.0, INF, NAN, 2.0, 1000.0, -1000.0, 1.0, NAN]),))], torch="nn.functional.glu",
         integers=False, bad=(HALF, NO_DIM._replace(fragment="dim"), Bad((np.array(1.0),), errors.ShapeError, "0-d"), WHOLE)),
@@ -172,7 +176,7 @@ ROWS = [
             S((away(rng, 2, 3),)), S((away(rng, 2, 3), 1.0)), S((away(rng, 2, 3), 3.0, 0)), S((away(rng, 3), 2.0, 0)),
             S((away(rng, 2, 3),), {"eps": 100.0}), S((away(rng, 2, 3, 2), 2.0, (0, 2))), S((away(rng, 0, 2),))],
         lambda rng: [S((np.array([[0.0, 0.0], [3.0, 4.0]]),))], torch="nn.functional.normalize", integers=False,
-        bad=(NO_DIM._replace(args=(PRELU, 2.0, 2)), WHOLE)),
+        bad=(NO_DIM._replace(args=(PRELU, 2.0, 2)), WHOLE), complex=3),
     Row("dropout", seeded(F.dropout), _dropout, lambda rng: [
             *both(normal)(rng), S((normal(rng, 2, 3), 0.2)), S((normal(rng, 4), 1.0)), S((normal(rng, 4), 0.0)),
             S((normal(rng, 4),), {"training": False})],

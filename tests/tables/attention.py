@@ -66,7 +66,8 @@ ROWS = [
             Bad((Q, K, V, MASK.astype(np.int64)), DTYPE, "attn_mask"), Bad((Q, K, V, MASK[:2, :2]), SHAPE, "attn_mask"),
             Bad((Q, K, V, np.ones((7, 2, 3, 5))), SHAPE, "attn_mask"), Bad((Q, K, V.astype("f4")), DTYPE, "value"),
             Bad((Q.astype(np.int64),) * 3, DTYPE, "floating"), Bad((Q, K, V, None, 1.5), ARGUMENT, "dropout_p"),
-            Bad((Q, K, V, None, -0.5), ARGUMENT, "dropout_p"), Bad((np.ones((3, 3, 4)), K, V), SHAPE, "leading"),
+            Bad((Q, K, V, None, -0.5), ARGUMENT, "dropout_p"), Bad((Q, K, V, None, "half"), ARGUMENT, "dropout_p must be a number"), Bad((np.ones((3, 3, 4)), K, V), SHAPE, "leading"),
             Bad((Q[0], K[0], V[0]), SHAPE, "heads", {"enable_gqa": True}), Bad((Q, np.ones((3, 5, 4)), V), SHAPE, "heads", {"enable_gqa": True}),
+            Bad((np.ones((4, 3, 4)), K, V, np.ones((3, 3, 5))), SHAPE, "does not fit 4 heads", {"enable_gqa": True}),
             Bad(("q", K, V), DTYPE, "query"))),
 ]  # fmt: skip

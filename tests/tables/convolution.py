@@ -77,7 +77,7 @@ def _conv_transpose(
         (n - 1) * s + d * (k - 1) + 1 + m
         for n, k, s, d, m in zip(x.shape[2:], w.shape[2:], steps, gaps, more, strict=True)
     ]
-    out = np.zeros((x.shape[0], w.shape[1] * groups, *whole))
+    out = np.zeros((x.shape[0], w.shape[1] * groups, *whole), x.dtype)
     every = (slice(None), slice(None))
     inputs = np.split(x, groups, 1)
     for offset in itertools.product(*map(range, w.shape[2:])):
@@ -249,23 +249,23 @@ def bad_of(x: Any, w: Any, transposed: bool) -> tuple[Bad, ...]:
 
 A, SH = errors.ArgumentError, errors.ShapeError
 ROWS = [
-    Row("conv1d", tg.conv1d, _conv, CONV1D, _special, torch="nn.functional.conv1d", bad=bad_of(X1, W1, False)),
-    Row("conv2d", tg.conv2d, _conv, CONV2D, torch="nn.functional.conv2d", bad=bad_of(X2, W2, False)),
-    Row("conv3d", tg.conv3d, _conv, CONV3D, torch="nn.functional.conv3d", bad=bad_of(X3, W3, False)),
-    Row("conv_transpose1d", tg.conv_transpose1d, _conv_transpose, TRANSPOSE1D, bad=bad_of(X1, V1, True)),
-    Row("conv_transpose2d", tg.conv_transpose2d, _conv_transpose, TRANSPOSE2D, bad=bad_of(X2, V2, True)),
-    Row("conv_transpose3d", tg.conv_transpose3d, _conv_transpose, TRANSPOSE3D, bad=bad_of(X3, V3, True)),
+    Row("conv1d", tg.conv1d, _conv, CONV1D, _special, torch="nn.functional.conv1d", bad=bad_of(X1, W1, False), complex=3),
+    Row("conv2d", tg.conv2d, _conv, CONV2D, torch="nn.functional.conv2d", bad=bad_of(X2, W2, False), complex=3),
+    Row("conv3d", tg.conv3d, _conv, CONV3D, torch="nn.functional.conv3d", bad=bad_of(X3, W3, False), complex=3),
+    Row("conv_transpose1d", tg.conv_transpose1d, _conv_transpose, TRANSPOSE1D, bad=bad_of(X1, V1, True), complex=3),
+    Row("conv_transpose2d", tg.conv_transpose2d, _conv_transpose, TRANSPOSE2D, bad=bad_of(X2, V2, True), complex=3),
+    Row("conv_transpose3d", tg.conv_transpose3d, _conv_transpose, TRANSPOSE3D, bad=bad_of(X3, V3, True), complex=3),
     Row("im2col", F.unfold, _unfold, _unfold_samples, torch="nn.functional.unfold", bad=(
         Bad((X1[0], 2), SH, "input must be"), Bad((X3, 2), SH, "input must be"), Bad((X2, 5), SH, "larger than the input"),
         Bad((X2, 2, 4), SH, "larger than the input"), Bad((X2, 0), A, "kernel_size must be"), Bad((X2, (2, 2, 2)), A, "kernel_size must be"),
         Bad((X2, "a"), A, "kernel_size must be"), Bad((X2, 2, 0), A, "dilation must be"), Bad((X2, 2, 1, -1), A, "padding must be"),
         Bad((X2, 2, 1, 0, 0), A, "stride must be"), Bad((X2, 2, 1, "same"), A, "padding must be"), Bad((X2[:, :0], 2), SH, "only the batch"),
-        Bad((X2[..., :0], 2), SH, "only the batch"), Bad(("text", 2), errors.DtypeError, "must be a tensor"))),
+        Bad((X2[..., :0], 2), SH, "only the batch"), Bad(("text", 2), errors.DtypeError, "must be a tensor")), complex=3),
     Row("col2im", F.fold, _fold, _fold_samples, torch="nn.functional.fold", bad=(
         Bad((np.ones(4), 2, 2), SH, "input must be"), Bad((X2, 2, 2), SH, "input must be"), Bad((np.ones((1, 7, 9)), 4, 2), SH, "not divisible"),
         Bad((np.ones((1, 8, 8)), 4, 2), SH, "8 columns"), Bad((np.ones((1, 8, 9)), 1, 2), SH, "9 columns"), Bad((np.ones((1, 8, 0)), 4, 2), SH, "no size 0"),
         Bad((np.ones((1, 8, 9)), 0, 2), A, "output_size must be"), Bad((np.ones((1, 8, 9)), (4, 4, 4), 2), A, "output_size must be"),
         Bad((np.ones((1, 8, 9)), 4, 0), A, "kernel_size must be"), Bad((np.ones((1, 8, 9)), 4, 2, 0), A, "dilation must be"),
         Bad((np.ones((1, 8, 9)), 4, 2, 1, -1), A, "padding must be"), Bad((np.ones((1, 8, 9)), 4, 2, 1, 0, 0), A, "stride must be"),
-        Bad((np.ones((1, 8, 9)), 4, 2, 2), SH, "9 columns"), Bad(("text", 2, 2), errors.DtypeError, "must be a tensor"))),
+        Bad((np.ones((1, 8, 9)), 4, 2, 2), SH, "9 columns"), Bad(("text", 2, 2), errors.DtypeError, "must be a tensor")), complex=3),
 ]  # fmt: skip

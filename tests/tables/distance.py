@@ -308,7 +308,7 @@ BAD_CLASSES = (
 )
 
 ROWS = [
-    loss("l1_loss", lambda x, y: np.abs(x - y), two(errors_of), lambda rng: [S(TIES), S((np.array([-INF, INF]), np.zeros(2)))]),
+    loss("l1_loss", lambda x, y: np.abs(x - y), two(errors_of), lambda rng: [S(TIES), S((np.array([-INF, INF]), np.zeros(2)))], complex=3),
     loss("huber_loss", _huber, two(errors_of, {"delta": 0.5}, WEIGHT), lambda rng: [S(TIES), S((np.array([NAN, INF]), np.zeros(2)))],
          bad=(*USUAL, Bad((X, X), errors.ArgumentError, "delta", {"delta": 0.0}))),
     loss("smooth_l1_loss", _smooth_l1, two(errors_of, {"beta": 0.5}, {"beta": 0.0}), lambda rng: [S(TIES)],
@@ -320,7 +320,7 @@ ROWS = [
          lambda rng: [S(BIG), S((np.array([0.0, NAN]), np.array([0.0, 1.0])))],
          bad=(*USUAL, Bad((X, X), errors.ShapeError, "pos_weight", {"pos_weight": np.ones(2)}))),
     loss("kl_div", _kl, two(log_chances, {"log_target": True}), lambda rng: [S((np.array([-1.0, -2.0]), np.array([1.0, 0.5])))]),
-    loss("poisson_nll_loss", _poisson, two(counts, {"log_input": False}, {"full": True})),
+    loss("poisson_nll_loss", _poisson, two(counts, {"log_input": False}, {"full": True}), complex=3),
     loss("gaussian_nll_loss", _gaussian, _gaussian_samples, bad=(
         *(b._replace(args=(*b.args, ONES)) for b in USUAL), Bad((X, X, -ONES), errors.ArgumentError, "negative"),
         Bad((X, X, np.ones(3)), errors.ShapeError, "var"), Bad((X, X, np.ones((1, 1))), errors.ShapeError, "var"))),
@@ -342,9 +342,9 @@ ROWS = [
         SHAPES._replace(args=(X, Y, np.array([1, 1]))), Bad((X, X, np.array([1, 1, 1])), errors.ShapeError, "target"))),
     loss("triplet_margin_loss", _triplet, _triplet_samples, bad=(
         Bad((X, X, Y), errors.ShapeError, "negative"), Bad((X, X, X, 0.0), errors.ArgumentError, "margin"),
-        Bad((X, X, X), errors.ArgumentError, "reduction", {"reduction": "all"}))),
+        Bad((X, X, X), errors.ArgumentError, "reduction", {"reduction": "all"})), complex=3),
     loss("triplet_margin_with_distance_loss", _triplet, _triplet_samples, bad=(
-        Bad((X, X, Y), errors.ShapeError, "negative"), Bad((X, X, X), errors.ArgumentError, "margin", {"margin": -1.0}))),
+        Bad((X, X, Y), errors.ShapeError, "negative"), Bad((X, X, X), errors.ArgumentError, "margin", {"margin": -1.0})), complex=3),
     Row("cosine_similarity", F.cosine_similarity, _cosine, lambda rng: [
             *pairs_of(rng), S((away(rng, 2, 3), away(rng, 2, 3)), {"dim": 0}), S((away(rng, 3), away(rng, 3), -1))],
         torch="cosine_similarity", integers=False, bad=(
@@ -352,7 +352,7 @@ ROWS = [
     Row("pairwise_distance", F.pairwise_distance, _distance, lambda rng: [
             *pairs_of(rng), S((away(rng, 2, 3), away(rng, 2, 3), 1.0)), S((away(rng, 2, 3), away(rng, 2, 3)), {"keepdim": True}),
             S((away(rng, 3), away(rng, 3), 3.0))], torch="pairwise_distance", integers=False, bad=(
-            Bad((X, np.ones((2, 4))), errors.ShapeError, "broadcast"),)),
+            Bad((X, np.ones((2, 4))), errors.ShapeError, "broadcast"),), complex=3),
     # PyTorch's gradient holds that of a log_softmax: compared behind one, in test_torch_layers.py
     Row("ctc_loss", F.ctc_loss, _ctc_reference, _ctc_samples, lambda rng: [
             S((normal(rng, 2, 2, 3), np.array([[1, 1], [2, 1]]), [2, 2], [2, 2]), {"reduction": "none"}),

@@ -47,6 +47,14 @@ def _pow_edges(rng: np.random.Generator) -> list[Sample]:
             S((np.array([0.0, 2.0]), 1)), S((np.array([0.0, 2.0]), 2))]  # fmt: skip
 
 
+def _divided_and_rounded(x: Any, y: Any, rounding_mode: str) -> Any:
+    return (np.floor if rounding_mode == "floor" else np.trunc)(np.true_divide(x, y))
+
+
+def _rounded_quotients(rng: np.random.Generator) -> list[Sample]:
+    return [S(s.args, {"rounding_mode": m}) for s in quotients(rng) for m in ("floor", "trunc")]
+
+
 def _clamp_samples(rng: np.random.Generator) -> list[Sample]:
     x = np.array([[-2.0, 0.4, 3.0], [0.1, -0.7, 1.2]])
     lo, hi = np.array([-1.0, 0.0, 0.5]), np.array([[1.0], [0.7]])
@@ -76,33 +84,39 @@ def _where_samples(rng: np.random.Generator) -> list[Sample]:
     ]  # fmt: skip
 
 
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x)) if np.iscomplexobj(x) else scipy.special.expit(x)
+
+
 ROWS = [
     binary("add", lambda x, y, alpha=1: x + alpha * y, numpy=np.add, bad=(
-        UNFIT, STRING, Bad((np.ones(2, int), np.ones(2, int)), errors.DtypeError, "alpha", {"alpha": 0.5}))),
+        UNFIT, STRING, Bad((np.ones(2, int), np.ones(2, int)), errors.DtypeError, "alpha", {"alpha": 0.5})), complex=3),
     binary("sub", lambda x, y, alpha=1: x - alpha * y, numpy=np.subtract, bad=(
         UNFIT, STRING, Bad((np.ones(2, bool), np.ones(2, bool)), errors.DtypeError, "sub"),
         Bad((np.ones(2, bool), 1), errors.DtypeError, "bool tensor"),
         Bad((np.ones(2), np.ones(2, bool)), errors.DtypeError, "bool tensor"),
-        Bad((np.ones(2, int), np.ones(2, int)), errors.DtypeError, "alpha", {"alpha": 0.5}))),
-    binary("mul", np.multiply, numpy=np.multiply),
+        Bad((np.ones(2, int), np.ones(2, int)), errors.DtypeError, "alpha", {"alpha": 0.5})), complex=3),
+    binary("mul", np.multiply, numpy=np.multiply, complex=3),
     binary("div", np.true_divide, edges=finite_pairs, numpy=np.true_divide, bad=(
-        UNFIT, STRING, Bad((np.ones(2), 2), errors.ArgumentError, "rounding_mode", {"rounding_mode": "up"}))),
+        UNFIT, STRING, Bad((np.ones(2), 2), errors.ArgumentError, "rounding_mode", {"rounding_mode": "up"})), complex=3),
+    Row("div_rounded", tg.div, _divided_and_rounded, _rounded_quotients, torch="div"),
     binary("floor_divide", np.floor_divide, quotients, lambda rng: [], numpy=np.floor_divide,
            torch_gradient=False),
     binary("remainder", np.remainder, quotients, lambda rng: [], numpy=np.remainder, bad=(
-        UNFIT, STRING, Bad((np.ones(2, bool), np.ones(2, bool)), errors.DtypeError, "remainder"))),
+        UNFIT, STRING, Bad((np.ones(2, bool), np.ones(2, bool)), errors.DtypeError, "remainder"),
+        Bad((True, np.ones(2, bool)), errors.DtypeError, "remainder"))),
     binary("pow", np.power, _pow_samples, _pow_edges, numpy=np.power, bad=(
-        UNFIT, Bad((np.ones(2, int), np.array([-1, 2])), errors.ArgumentError, "pow"))),
+        UNFIT, Bad((np.ones(2, int), np.array([-1, 2])), errors.ArgumentError, "pow")), complex=3),
     Row("neg", tg.neg, np.negative, both(away), special(), method="neg", inplace="neg_",
-        numpy=np.negative, bad=(TEXT, Bad((np.ones(2, bool),), errors.DtypeError, "~input"))),
-    unary("square", np.square),
-    unary("exp", np.exp),
-    unary("log", np.log, positive),
-    unary("sqrt", np.sqrt, positive),
-    unary("sin", np.sin, edges=lambda rng: [S((np.array([0.0, NAN]),))]),
-    unary("cos", np.cos, edges=lambda rng: [S((np.array([0.0, NAN]),))]),
-    unary("tanh", np.tanh),
-    unary("sigmoid", scipy.special.expit, edges=special(800.0, -800.0, 40.0, -40.0)),
+        numpy=np.negative, bad=(TEXT, Bad((np.ones(2, bool),), errors.DtypeError, "~input")), complex=3),
+    unary("square", np.square, complex=3),
+    unary("exp", np.exp, complex=3),
+    unary("log", np.log, positive, complex=3),
+    unary("sqrt", np.sqrt, positive, complex=3),
+    unary("sin", np.sin, edges=lambda rng: [S((np.array([0.0, NAN]),))], complex=3),
+    unary("cos", np.cos, edges=lambda rng: [S((np.array([0.0, NAN]),))], complex=3),
+    unary("tanh", np.tanh, complex=3),
+    unary("sigmoid", _sigmoid, edges=special(800.0, -800.0, 40.0, -40.0), complex=3),
     unary("relu", lambda x: np.where(x > 0, x, np.where(np.isnan(x), x, 0))),
     unary("abs", np.abs, keeps_nan=True),
     unary("sign", np.sign, edges=lambda rng: [S((np.array([0.0, -0.0, INF, -INF]),))]),
@@ -120,5 +134,5 @@ ROWS = [
             Bad((np.ones(2, bool), True), errors.DtypeError, "clamp: not defined for bool"))),
     Row("where", tg.where, np.where, _where_samples, numpy=np.where, bad=(
         Bad((np.ones(2), 1.0, 0.0), errors.DtypeError, "condition must be a bool"),
-        Bad((np.ones(2, bool), np.ones(3), 0.0), errors.ShapeError, "broadcast"))),
+        Bad((np.ones(2, bool), np.ones(3), 0.0), errors.ShapeError, "broadcast")), complex=3),
 ]  # fmt: skip

@@ -107,9 +107,11 @@ ROWS = [
             Bad((ids(0), W), ARGUMENT, "max_norm", {"max_norm": -1.0}),
             Bad((ids(0), W), ARGUMENT, "norm_type", {"max_norm": 1.0, "norm_type": 0}),
             Bad((ids(0), W.astype(np.int64)), DTYPE, "floating", {"max_norm": 1.0}),
-            Bad((ids(9), W), RANGE, "9", {"max_norm": 0.5}), Bad((0, W), DTYPE, "tensor"))),
+            Bad((ids(9), W), RANGE, "9", {"max_norm": 0.5}), Bad((0, W), DTYPE, "tensor")), complex=2, torch_complex_gradient=False),
     Row("embedding_bag", F.embedding_bag, _embedding_bag, _bag_samples, torch="nn.functional.embedding_bag", integers=False, bad=(
         Bad((I3, W), ARGUMENT, "offsets"), Bad((I3, W, ids(1, 2)), ARGUMENT, "start at 0"),
+        Bad((I3, W.astype(np.int64), ids(0)), DTYPE, "weight must be floating"),
+        Bad((I3, W, ids(0)), ARGUMENT, "need mode='sum'", {"mode": "mean", "per_sample_weights": np.ones(3)}),
         Bad((I3, W, ids(0, 4)), ARGUMENT, "ascend up to 3"), Bad((I3, W, ids(0, 2, 1)), ARGUMENT, "ascend"),
         Bad((I3[None], W, ids(0)), ARGUMENT, "takes no offsets"), Bad((I3, W, ids(0)), ARGUMENT, "mode", {"mode": "min"}),
         Bad((I3, W, ids(0)), ARGUMENT, "scale_grad_by_freq", {"mode": "max", "scale_grad_by_freq": True}),

@@ -52,15 +52,15 @@ EPS = (
 )
 
 ROWS: list[Row] = [
-    unary("exp2", np.exp2, edges=special(2000.0, -2000.0)),
-    unary("expm1", np.expm1, edges=special(1e-12, 800.0, -800.0)),
-    unary("log2", np.log2, positive),
-    unary("log10", np.log10, positive),
-    unary("log1p", np.log1p, _above_minus_one, edges=special(1e-12, -2.0)),
-    unary("reciprocal", lambda x: 1 / x),
-    unary("rsqrt", lambda x: 1 / np.sqrt(x), positive),
+    unary("exp2", np.exp2, edges=special(2000.0, -2000.0), complex=3),
+    unary("expm1", np.expm1, edges=special(1e-12, 800.0, -800.0), complex=3),
+    unary("log2", np.log2, positive, complex=3),
+    unary("log10", np.log10, positive, complex=3),
+    unary("log1p", np.log1p, _above_minus_one, edges=special(1e-12, -2.0), complex=3),
+    unary("reciprocal", lambda x: 1 / x, complex=3),
+    unary("rsqrt", lambda x: 1 / np.sqrt(x), positive, complex=3),
     Row("logit", tg.logit, _logit_reference, _logit_samples, _logit_edges, method="logit",
         inplace="logit_", bad=_no_tensor(*EPS)),
     Row("sinc", tg.sinc, np.sinc, _sinc_samples, special(), method="sinc", inplace="sinc_",
-        numpy=np.sinc, bad=_no_tensor()),
+        numpy=np.sinc, bad=_no_tensor(), complex=3),
 ]  # fmt: skip

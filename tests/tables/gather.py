@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import tapegrad as tg
-from rows import INF, NAN, TEXT, Bad, Row, S, Sample, away, distinct, normal
+from rows import INF, NAN, TEXT, Bad, Row, S, Sample, away, distinct, normal, some, turned
 from tapegrad import errors
 
 INTERNAL = {"cleared", "product_at", "extreme"}  # scatter_reduce and index_reduce
@@ -441,21 +441,21 @@ MASK_BAD = (
 
 ROWS = [
     Row("gather", tg.gather, _one_dim(_gather), _gather_samples, method="gather", bad=tuple(
-        b for b in GATHER_BAD)),
+        b for b in GATHER_BAD), complex=3),
     Row("index_select", tg.index_select, _index_select, _all(
             lambda rng: [S(s.args[:3]) for s in _slices_samples(normal, I)(rng)],
             lambda rng: [S((normal(rng, 3), 0, np.array([2], np.int32)))]),
         method="index_select", bad=(*_bad_index(flat=True),
             Bad((X, 0, np.array([-1])), errors.DimensionError, NEGATIVE),
             Bad((X, 0, ONE), errors.ShapeError, "1-d or 0-d"),
-            Bad((np.ones(()), 0, np.array([0, 0])), errors.ShapeError, "one position"))),
+            Bad((np.ones(()), 0, np.array([0, 0])), errors.ShapeError, "one position")), complex=3),
     Row("take", tg.take, lambda x, i: np.ravel(x)[i], lambda rng: [S(s.args[:2]) for s in _put_samples(True)(rng)],
-        method="take", numpy=np.take, bad=FLAT),
-    Row("masked_select", tg.masked_select, _masked_select, _mask_samples, method="masked_select", bad=MASK_BAD),
+        method="take", numpy=np.take, bad=FLAT, complex=3),
+    Row("masked_select", tg.masked_select, _masked_select, _mask_samples, method="masked_select", bad=MASK_BAD, complex=3),
     Row("nonzero", tg.nonzero, _nonzero, _all(_nonzero_samples, _with(_nonzero_samples, as_tuple=True)), _odd_numbers,
-        method="nonzero", differentiable=False, bad=(TEXT,)),
+        method="nonzero", differentiable=False, bad=(TEXT,), complex=2),
     Row("argwhere", tg.argwhere, np.argwhere, _nonzero_samples, _odd_numbers, method="argwhere",
-        numpy=np.argwhere, differentiable=False, bad=(TEXT,)),
+        numpy=np.argwhere, differentiable=False, bad=(TEXT,), complex=2),
     Row("scatter", tg.scatter, _scatter, _all(_scatter_samples(normal, B), _values), method="scatter",
         inplace="scatter_", bad=(*_scatter_bad(),
             Bad((X, 0, ONE), errors.ArgumentError, "exactly one"),
@@ -463,39 +463,42 @@ ROWS = [
             Bad((X, 0, ONE, X), errors.ArgumentError, "reduce must be", {"reduce": "sum"}),
             Bad((X, 0, ONE, 1j), errors.DtypeError, "real number"),
             Bad((X.astype(np.uint8), 0, ONE, 300), errors.ArgumentError, "does not fit"),
-            Bad((X, 0, ONE, "one"), errors.DtypeError, "real number"))),
+            Bad((X, 0, ONE, "one"), errors.DtypeError, "real number")), complex=3),
     Row("scatter with reduce", tg.scatter, _scatter_with, _all(
             _with(_all(_scatter_samples(away, A), _larger, lambda rng: _values(rng)[::2]), reduce="add"),
             _with(_all(_scatter_samples(away, A), _larger, lambda rng: _values(rng)[::2]), reduce="multiply")),
         inplace="scatter_", torch="scatter", torch_gradient=False),
     Row("scatter_add", tg.scatter_add, _scatter_add, _scatter_samples(normal, A), method="scatter_add",
-        inplace="scatter_add_", bad=_scatter_bad()),
+        inplace="scatter_add_", bad=_scatter_bad(), complex=3),
     Row("scatter_reduce", tg.scatter_reduce, _scatter_reduce, _all(
             _with(_scatter_samples(_spread, A), "sum"), _with(_scatter_samples(_spread, A), "sum", include_self=False),
             _reductions(_scatter_samples(_spread, A))), _all(_ties, _zeros),
         method="scatter_reduce", inplace="scatter_reduce_", bad=(*_scatter_bad("amax"),
             Bad((X, 0, ONE, X, "max"), errors.ArgumentError, "reduce must be one of"),
-            Bad((X > 0, 0, ONE, X > 0, "mean"), errors.DtypeError, "bool"))),
+            Bad((X > 0, 0, ONE, X > 0, "mean"), errors.DtypeError, "bool"),
+            Bad((X * 1j, 0, ONE, X * 1j, "amax"), errors.DtypeError, "must be real")),
+        complex=turned(_all(*(some(_with(_scatter_samples(_spread, A), reduce), 2) for reduce in ("sum", "mean", "prod")))), torch_complex_gradient=False),
     Row("index_reduce", tg.index_reduce, _index_reduce, _reductions(_slices_samples(_spread, I)), _all(_ties, _zeros),
         method="index_reduce", inplace="index_reduce_", bad=(*_source_bad("prod"),
-            Bad((X, 0, np.array([0]), ROW, "sum"), errors.ArgumentError, "use index_add"))),
+            Bad((X, 0, np.array([0]), ROW, "sum"), errors.ArgumentError, "use index_add"),
+            Bad((X * 1j, 0, np.array([0]), ROW * 1j, "amin"), errors.DtypeError, "must be real"))),
     Row("index_add", tg.index_add, _index_add,
         _all(_slices_samples(normal, I), _with(_slices_samples(normal, I), alpha=-2.5)),
         method="index_add", inplace="index_add_", bad=(*_source_bad(),
             Bad((X, 0, np.array([0]), ROW), errors.DtypeError, "alpha", {"alpha": "2"}),
-            Bad((np.ones(()), 0, np.array([0]), np.ones(1)), errors.ShapeError, "source must have shape"))),
+            Bad((np.ones(()), 0, np.array([0]), np.ones(1)), errors.ShapeError, "source must have shape")), complex=3),
     Row("index_copy", tg.index_copy, _index_copy, _slices_samples(normal, J), method="index_copy",
-        inplace="index_copy_", bad=_source_bad(narrow=True)),
+        inplace="index_copy_", bad=_source_bad(narrow=True), complex=3),
     Row("index_fill", tg.index_fill, _index_fill, lambda rng: [
             S((x, d, i, v)) for x, d, i, _ in (s.args for s in _slices_samples(normal, I)(rng))
             for v in (2.5, normal(rng))], method="index_fill", inplace="index_fill_", bad=(
         *_bad_index(1.0, flat=True, narrow=True),
         Bad((X, 0, np.array([-4]), 1.0), errors.DimensionError, "between -3 and 2, got -4"),
         Bad((X, 0, np.array([0]), np.ones(1)), errors.ShapeError, "0-d tensor"),
-        Bad((X, 0, np.array([0]), "1"), errors.DtypeError, "value must be"))),
+        Bad((X, 0, np.array([0]), "1"), errors.DtypeError, "value must be")), complex=3),
     Row("index_fill from the end", tg.index_fill, _index_fill,
         lambda rng: [S((normal(rng, 3, 4), 0, np.array([-1, 1, 2]), normal(rng)))], torch="index_fill",
-        torch_gradient=False),
+        torch_gradient=False, complex=2),
     Row("index_put", tg.index_put, _index_put, _index_put_samples, method="index_put", inplace="index_put_", bad=(
         Bad((X, (), np.ones(())), errors.ArgumentError, "at least one"),
         Bad((X, np.array([0]), np.ones(())), errors.ArgumentError, "tuple"),
@@ -506,32 +509,32 @@ ROWS = [
         Bad((X, (np.array([0]),) * 3, np.ones(())), errors.DimensionError, "too many"),
         Bad((X, (np.array([0]),), np.ones(3)), errors.ShapeError, "do not broadcast"),
         Bad((X, (np.array([0]),), 1.0), errors.DtypeError, "values must be a tensor"),
-        Bad((X, (np.array([0]),), np.ones((), int)), errors.DtypeError, "dtype of input"))),
+        Bad((X, (np.array([0]),), np.ones((), int)), errors.DtypeError, "dtype of input")), complex=3),
     Row("put", tg.put, _put, _all(_put_samples(False), _with(_put_samples(True), True)), method="put",
         inplace="put_", bad=(*(Bad((*b.args, np.ones(b.args[1].size)), b.error, b.fragment) for b in FLAT[:4]),
             Bad((X, np.array([0]), np.ones(2)), errors.ShapeError, "same number of elements"),
-            Bad((X, np.array([0]), np.array([1])), errors.DtypeError, "dtype of input"))),
+            Bad((X, np.array([0]), np.array([1])), errors.DtypeError, "dtype of input")), complex=3),
     Row("masked_scatter", tg.masked_scatter, _masked_scatter, _masked_scatter_samples, method="masked_scatter",
         inplace="masked_scatter_", bad=(*(Bad((*b.args, X), b.error, b.fragment) for b in MASK_BAD),
             Bad((X, X > 0, np.ones(11)), errors.ShapeError, "12 true ones"),
-            Bad((X, X > 0, X.astype(int)), errors.DtypeError, "dtype of input"))),
+            Bad((X, X > 0, X.astype(int)), errors.DtypeError, "dtype of input")), complex=3),
     Row("select_scatter", tg.select_scatter, _select_scatter, _select_scatter_samples, method="select_scatter", bad=(
         Bad((X, np.ones(4), 0, 3), errors.DimensionError, "between -3 and 2"),
         Bad((X, np.ones(1), 0, 1), errors.ShapeError, "(4,)"),
         Bad((X, np.ones(4), 2, 1), errors.DimensionError, "dim must be"),
         Bad((X, np.ones(4), 0, 1.0), errors.ArgumentError, "index must be an int"),
-        Bad((np.ones(()), np.ones(()), 0, 0), errors.DimensionError, "0-d"))),
+        Bad((np.ones(()), np.ones(()), 0, 0), errors.DimensionError, "0-d")), complex=2, torch_complex_gradient=False),
     Row("slice_scatter", tg.slice_scatter, _slice_scatter, _slice_scatter_samples, method="slice_scatter", bad=(
         Bad((X, ROW, 0, 1), errors.ShapeError, "(2, 4)"), Bad((X, ROW, 0, 1, 2, 0), errors.ArgumentError, "positive"),
         Bad((X, ROW, 0, 1, 2, -1), errors.ArgumentError, "positive"),
         Bad((X, ROW, 3), errors.DimensionError, "dim must be"),
-        Bad((np.ones(()), np.ones(())), errors.DimensionError, "0-d"))),
+        Bad((np.ones(()), np.ones(())), errors.DimensionError, "0-d")), complex=2, torch_complex_gradient=False),
     Row("diagonal_scatter", tg.diagonal_scatter, _diagonal_scatter, _diagonal_scatter_samples,
         method="diagonal_scatter", bad=(
             Bad((X, np.ones(1)), errors.ShapeError, "(3,)"),
             Bad((X, np.ones(3), 0, 1, 1), errors.ArgumentError, "must differ"),
             Bad((X, np.ones(3), 0, 0, 2), errors.DimensionError, "dim must be"),
-            Bad((np.ones(3), np.ones(3)), errors.DimensionError, "dim must be"))),
+            Bad((np.ones(3), np.ones(3)), errors.DimensionError, "dim must be")), complex=3),
     # PyTorch has no gradient where the source is larger than the index
     *(Row(f"{name} of a larger source", getattr(tg, name), reference, _with(_larger, *more), torch=name,
           torch_gradient=False)

@@ -104,13 +104,20 @@ ROWS = [
         method="log_softmax", integers=False, bad=(NO_DIM,)),
     Row("cross_entropy", F.cross_entropy, _cross_entropy_reference,
         lambda rng: [*_class_samples()(rng), *_soft_samples(rng), *_smoothed_samples(rng)], torch="nn.functional.cross_entropy",
-        integers=False, bad=BAD_CLASSES),
+        integers=False, bad=(*BAD_CLASSES,
+            Bad((np.ones((2, 3)), np.array([0, 1])), errors.ArgumentError, "label_smoothing", {"label_smoothing": 1.5}),
+            Bad((np.ones((2, 3), int), np.array([0, 1])), errors.DtypeError, "floating logits"),
+            Bad((np.ones(()), np.array(0)), errors.ShapeError, "0-d"), Bad(("x", np.array(0)), errors.DtypeError, "must be a tensor"),
+            Bad((np.ones((2, 3)), np.ones((2, 4))), errors.ShapeError, "the logits' shape (2, 3)"))),
     Row("nll_loss", F.nll_loss, _nll_reference, _class_samples(), torch="nn.functional.nll_loss",
-        integers=False, bad=BAD_CLASSES),
+        integers=False, bad=(*BAD_CLASSES, Bad((np.ones((2, 3)), np.ones(2)), errors.DtypeError, "integer classes"),
+            Bad((np.ones(()), np.array(0)), errors.ShapeError, "0-d"),
+            Bad((np.ones((2, 3)), np.array([0, 1]), np.ones(4)), errors.ShapeError, "weight must be (3,)"))),
     Row("mse_loss", F.mse_loss, _mse_reference, lambda rng: [
         *(S((normal(rng, 2, 3), normal(rng, 2, 3)), {"reduction": r}) for r in ("mean", "sum", "none")),
-        S((normal(rng), normal(rng))), S((normal(rng, 3, 2).T, normal(rng, 2, 3)[::-1]))],
+        S((normal(rng), normal(rng))), S((normal(rng, 3, 2).T, normal(rng, 2, 3)[::-1])), S((normal(rng, 4), np.arange(4)))],
         torch="nn.functional.mse_loss", integers=False, bad=(
             Bad((np.ones((4, 1)), np.ones(4)), errors.ShapeError, "(4, 1)"),
+            Bad((np.ones(4, complex), np.ones(4, complex)), errors.DtypeError, "complex"),
             Bad((np.ones(4), np.ones(4)), errors.ArgumentError, "reduction", {"reduction": "all"}))),
 ]  # fmt: skip

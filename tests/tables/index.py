@@ -66,9 +66,9 @@ ROWS = [
         Bad((np.ones((2, 3)), np.array([True, False, True])), errors.DimensionError, "(2, 3)"),
         Bad((np.ones((2, 3)), np.array([0.5])), errors.DtypeError, "integer or bool"),
         Bad((np.ones((2, 3)), "a"), errors.DtypeError, "made of ints"),
-        Bad((np.ones((2, 3)), 1.0), errors.DtypeError, "made of ints"))),
+        Bad((np.ones((2, 3)), 1.0), errors.DtypeError, "made of ints")), complex=4),
     Row("setitem", _set, _set, _setitem_samples, torch="", bad=(
         Bad((np.ones((2, 3)), 2, 0.0), errors.DimensionError, "(2, 3)"),
         Bad((np.ones((2, 3)), 0, np.ones(4)), errors.ShapeError, "does not broadcast"),
-        Bad((np.ones((2, 3)), np.array([0.5]), 0.0), errors.DtypeError, "integer or bool"))),
+        Bad((np.ones((2, 3)), np.array([0.5]), 0.0), errors.DtypeError, "integer or bool")), complex=4),
 ]  # fmt: skip

@@ -41,10 +41,12 @@ ROWS = [
         Bad((np.ones((3, 4)), np.ones((5, 4))), errors.ShapeError, "did you mean y.T?"),
         Bad((np.ones((3, 4)), np.ones(())), errors.ShapeError, "0-d"),
         Bad((np.ones((2, 2, 3)), np.ones((3, 3, 2))), errors.ShapeError, "leading dimensions"),
-        Bad((np.ones((2, 2)), np.ones((2, 2), np.float32)), errors.DtypeError, "dtypes"))),
+        Bad((np.ones((2, 2)), np.ones((2, 2), np.float32)), errors.DtypeError, "dtypes")), complex=3),
     Row("linear", F.linear, _linear_reference, _linear_samples, torch="nn.functional.linear", bad=(
         Bad((np.ones((2, 3)), np.ones((4, 5))), errors.ShapeError, "expected last dimension 5"),
         Bad((np.ones((2, 3)), np.ones((4, 3)), np.ones(5)), errors.ShapeError, "bias"),
+        Bad((np.ones((2, 3)), np.ones((2, 4, 3))), errors.ShapeError, "weight must be"),
+        Bad((np.ones((2, 3)), "weight"), errors.DtypeError, "weight must be a tensor"),
         Bad((np.ones((2, 3)), np.ones((4, 3)), np.ones(4, np.float32)), errors.DtypeError, "dtypes"),
-        Bad((np.ones(()), np.ones((4, 3))), errors.ShapeError, "0-d"))),
+        Bad((np.ones(()), np.ones((4, 3))), errors.ShapeError, "0-d")), complex=3),
 ]  # fmt: skip

@@ -10,8 +10,6 @@ from rows import INF, NAN, Bad, Row, S, Sample, normal
 from tapegrad import errors
 from tapegrad.nn import functional as F
 
-INTERNAL = {"window_sum"}
-
 
 def _standard(x: Any, axes: Any, eps: float) -> Any:
     return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
@@ -210,7 +208,7 @@ ROWS = [
         lambda rng: [S((np.array([[1.0, NAN, 2.0], [0.0, 0.0, 0.0]]), (3,)))],
         torch=NAMES + "rms_norm", integers=False, bad=(
             Bad((X, (4,)), SHAPE, "last sizes"), Bad((X, ()), ARGUMENT, "at least one"), Bad((X, (3,), V2), SHAPE, "weight"),
-            Bad((LONG, (3,)), DTYPE, "floating"), TEXTS)),
+            Bad((LONG, (3,)), DTYPE, "floating"), TEXTS), complex=3),
     Row("group_norm", F.group_norm, _group_norm, _group_samples, torch=NAMES + "group_norm", integers=False, bad=(
         Bad((P, 2), SHAPE, "divisible"), Bad((P, 0), ARGUMENT, "positive"), Bad((P, -3), ARGUMENT, "positive"),
         Bad((C, 1), SHAPE, "(N, C, ...)"), Bad((X[:1], 3), SHAPE, "more than one"), Bad((P, 3, V2), SHAPE, "weight"),
@@ -232,7 +230,7 @@ ROWS = [
         Bad((X,), SHAPE, "more than one position"), Bad((P[..., :1],), SHAPE, "more than one position"),
         Bad((P, None, None, None, None, False), ARGUMENT, "without use_input_stats"), Bad((P, C), ARGUMENT, "both"),
         Bad((P, V2, V2), SHAPE, "running_mean"), Bad((P, None, None, V2), SHAPE, "weight"),
-        Bad((P.astype(np.int64),), DTYPE, "floating"))),
+        Bad((P,), ARGUMENT, "eps must be positive", {"eps": 0}), Bad((P.astype(np.int64),), DTYPE, "floating"))),
     Row("instance_norm_fixed", _with_statistics(F.instance_norm, use_input_stats=False), _with_statistics(_batch_norm),
         _fixed_samples, torch="", integers=False),
     Row("local_response_norm", F.local_response_norm, _local_response_norm, _local_samples,
@@ -242,5 +240,5 @@ ROWS = [
     Row("bilinear", F.bilinear, _bilinear, _bilinear_samples, torch=NAMES + "bilinear", integers=False, bad=(
         Bad((X, X[:1], np.ones((2, 3, 3))), SHAPE, "leading"), Bad((X, X, np.ones((2, 3, 4))), SHAPE, "last sizes"),
         Bad((X, X, np.ones((2, 3))), SHAPE, "weight"), Bad((X, X, np.ones((2, 3, 3)), C), SHAPE, "bias"),
-        Bad((X, X.astype("f4"), np.ones((2, 3, 3))), DTYPE, "float32"), Bad((X, 1.0, np.ones((2, 3, 3))), DTYPE, "input2"))),
+        Bad((X, X.astype("f4"), np.ones((2, 3, 3))), DTYPE, "float32"), Bad((X, 1.0, np.ones((2, 3, 3))), DTYPE, "input2")), complex=3, torch_complex_gradient=False),
 ]  # fmt: skip

@@ -34,7 +34,7 @@ def _pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
 
 def _pixel_shuffle(x: Any, r: int) -> Any:
     *rest, c, h, w = x.shape
-    out = np.zeros((*rest, c // r**2, h * r, w * r))
+    out = np.zeros((*rest, c // r**2, h * r, w * r), x.dtype)
     for i in range(r):
         for j in range(r):
             out[..., i::r, j::r] = x[..., i * r + j :: r * r, :, :]
@@ -43,7 +43,7 @@ def _pixel_shuffle(x: Any, r: int) -> Any:
 
 def _pixel_unshuffle(x: Any, r: int) -> Any:
     *rest, c, h, w = x.shape
-    out = np.zeros((*rest, c * r**2, h // r, w // r))
+    out = np.zeros((*rest, c * r**2, h // r, w // r), x.dtype)
     for i in range(r):
         for j in range(r):
             out[..., i * r + j :: r * r, :, :] = x[..., i::r, j::r]
@@ -102,7 +102,7 @@ ROWS = [
             Bad((X, (1,)), errors.ArgumentError, "pairs"), Bad((X, (1,) * 6), errors.ArgumentError, "pairs"),
             Bad((X, (-2, -2)), errors.ShapeError, "cut more off"), Bad((X, (-4, 4)), errors.ShapeError, "cut more off"),
             Bad((X, (1.0, 1)), errors.ArgumentError, "ints"), Bad((X, (1, 1), "what"), errors.ArgumentError, "mode"),
-            Bad((X, (1, 1), "constant", "a"), errors.ArgumentError, "value"), TEXT._replace(args=("text", (1, 1))))),
+            Bad((X, (1, 1), "constant", "a"), errors.ArgumentError, "value"), TEXT._replace(args=("text", (1, 1)))), complex=3),
     Row("pad_repeated", F.pad, _pad, repeated_samples, torch="nn.functional.pad", bad=(
         Bad((X, (1, 1), "circular", 1.0), errors.ArgumentError, "takes no value"),
         Bad((V, (1, 1), "reflect"), errors.ShapeError, "2 widths"), Bad((X, (1,) * 4, "reflect"), errors.ShapeError, "4 widths"),
@@ -112,20 +112,20 @@ ROWS = [
         Bad((np.ones((2, 0)), (1, 1), "replicate"), errors.ShapeError, "elements to repeat"),
         Bad((np.ones((2, 0)), (1, 1), "circular"), errors.ShapeError, "do not fit"),
         Bad((np.ones((0, 3)), (1, 1), "reflect"), errors.ShapeError, "elements to repeat"),
-        Bad((W, (1, 1, 2, 3), "reflect"), errors.ShapeError, "do not fit"))),
+        Bad((W, (1, 1, 2, 3), "reflect"), errors.ShapeError, "do not fit")), complex=3),
     Row("pixel_shuffle", tg.pixel_shuffle, _pixel_shuffle,
         shaped(((1, 4, 1, 2), 2), ((8, 2, 1), 2), ((2, 3, 2), 1), ((0, 1, 1), 2), ((2, 1, 9, 1, 1), 3)),
         bad=(Bad((X, 2), errors.ShapeError, "three dimensions"), Bad((SHUFFLED, 3), errors.ShapeError, "not divisible"),
              Bad((SHUFFLED, 0), errors.ArgumentError, "positive"), Bad((SHUFFLED, -1), errors.ArgumentError, "positive"),
-             Bad((SHUFFLED, 2.0), errors.ArgumentError, "ints"))),
+             Bad((SHUFFLED, 2.0), errors.ArgumentError, "ints")), complex=3),
     Row("pixel_unshuffle", tg.pixel_unshuffle, _pixel_unshuffle,
         shaped(((1, 2, 2, 4), 2), ((2, 2, 2), 2), ((2, 3, 2), 1), ((1, 3, 3), 3)),
         bad=(Bad((X, 2), errors.ShapeError, "three dimensions"), Bad((W, 2), errors.ShapeError, "not divisible"),
-             Bad((SHUFFLED, 0), errors.ArgumentError, "positive"), Bad((SHUFFLED, "a"), errors.ArgumentError, "ints"))),
+             Bad((SHUFFLED, 0), errors.ArgumentError, "positive"), Bad((SHUFFLED, "a"), errors.ArgumentError, "ints")), complex=3),
     Row("channel_shuffle", tg.channel_shuffle, _channel_shuffle,
         shaped(((1, 4, 2), 2), ((2, 6, 1, 1), 3), ((1, 3, 2), 1), ((1, 3, 2), 3), ((0, 4, 1), 2)),
         bad=(Bad((X, 3), errors.ShapeError, "three dimensions"), Bad((SHUFFLED, 3), errors.ShapeError, "not divisible"),
-             Bad((SHUFFLED, 0), errors.ArgumentError, "positive"), Bad((SHUFFLED, 2.0), errors.ArgumentError, "ints"))),
+             Bad((SHUFFLED, 0), errors.ArgumentError, "positive"), Bad((SHUFFLED, 2.0), errors.ArgumentError, "ints")), complex=3),
     Row("one_hot", F.one_hot, _one_hot, lambda rng: [
             S((ints(0, 2, 1),)), S((ints(0, 2, 1), 5)), S((np.array(2),)), S((ints(0, 1, 1, 3).reshape(2, 2),)),
             S((ints(), 3))],

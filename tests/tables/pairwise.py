@@ -61,6 +61,12 @@ def _signed_pairs(rng: np.random.Generator) -> list[Sample]:
 # -- powers ------------------------------------------------------------------------------------------
 
 
+def _logaddexp(x: Any, y: Any) -> Any:
+    if np.iscomplexobj(x):
+        return np.log(np.exp(x) + np.exp(y))
+    return np.logaddexp(x, y)
+
+
 def _float_power_samples(rng: np.random.Generator) -> list[Sample]:
     out = pairs(positive, away, numbers=())(rng)
     out += [S((away(rng, 2, 2), n)) for n in (2, -1, 0)]
@@ -223,8 +229,8 @@ ROWS = [
            bad=(UNFIT, STRING, NUMBERS)),
     binary("hypot", np.hypot, pairs(away, numbers=()), _signed_pairs, numpy=np.hypot,
            integers=False, bad=_no_integers("hypot")),
-    binary("logaddexp", np.logaddexp, pairs(away, numbers=()), _signed_pairs, numpy=np.logaddexp,
-           inplace=None, integers=False, bad=_no_integers("logaddexp")),
+    binary("logaddexp", _logaddexp, pairs(away, numbers=()), _signed_pairs, numpy=np.logaddexp,
+           inplace=None, integers=False, bad=_no_integers("logaddexp"), complex=3),
     binary("logaddexp2", np.logaddexp2, pairs(away, numbers=()), _signed_pairs, numpy=np.logaddexp2,
            inplace=None, integers=False, bad=_no_integers("logaddexp2")),
     binary("fmax", np.fmax, pairs(grid, apart, ()), _signed_pairs, numpy=np.fmax, inplace=None,
@@ -242,14 +248,14 @@ ROWS = [
                Bad((WHOLE, 0.5), errors.DtypeError, "dtypes differ, int64 and float"))),
     binary("ldexp", _ldexp_reference, _ldexp_samples, _ldexp_edges, numpy=np.ldexp, bad=(
         UNFIT, STRING, Bad((2.0, np.ones(2)), errors.DtypeError, "input must be a tensor"),
-        Bad((np.ones(2), np.ones(3, int)), errors.ShapeError, "broadcast"))),
+        Bad((np.ones(2), np.ones(3, int)), errors.ShapeError, "broadcast")), complex=3),
     Row("frexp", tg.frexp, np.frexp, both(away), lambda rng: [
         S((np.array([0.0, -0.0, INF, -INF, NAN, 1e-310, 3.0, -1e300, 0.5, 1.0]),))],
         method="frexp", bad=(TEXT, Bad((WHOLE,), errors.DtypeError, "frexp: input must be a floating"))),
     Row("rsub", tg.rsub, lambda x, y, alpha=1: y - alpha * x, _rsub_samples, special_pairs,
         broadcast=True, bad=(
             UNFIT, Bad((WHOLE > 0, WHOLE > 0), errors.DtypeError, "rsub: not defined for bool"),
-            Bad((np.ones(2), True), errors.DtypeError, "rsub: not defined for bool"))),
+            Bad((np.ones(2), True), errors.DtypeError, "rsub: not defined for bool")), complex=3),
     _whole("gcd", _whole_pairs, _whole_edges, numpy=np.gcd),
     _whole("lcm", _whole_pairs, _whole_edges, numpy=np.lcm),
     _whole("bitwise_left_shift", _shift_samples, _shift_edges, numpy=np.left_shift),
@@ -259,7 +265,7 @@ ROWS = [
             UNFIT, Bad((np.ones(2), np.ones(2, "f4")), errors.DtypeError, "isclose: dtypes differ"),
             Bad((np.ones(2), 1.0), errors.DtypeError, "other must be a tensor"),
             Bad((np.ones(2), np.ones(2)), errors.ArgumentError, "rtol must not be negative", {"rtol": -1}),
-            Bad((np.ones(2), np.ones(2)), errors.ArgumentError, "atol must not be negative", {"atol": NAN}))),
+            Bad((np.ones(2), np.ones(2)), errors.ArgumentError, "atol must not be negative", {"atol": NAN})), complex=3),
     Row("isin", tg.isin, np.isin, _isin_samples, lambda rng: [
         S((np.array([NAN, 1.0, -0.0, INF]), np.array([NAN, INF, 0.0])))], numpy=np.isin,
         differentiable=False, bad=(

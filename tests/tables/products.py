@@ -120,7 +120,7 @@ def _linalg_cross_samples(rng: Rng) -> list[Sample]:
 
 
 def _vecdot_reference(x: Any, y: Any, dim: int = -1) -> Any:
-    return np.sum(x * y, axis=dim if np.ndim(x * y) else None)
+    return np.sum(np.conj(x) * y, axis=dim if np.ndim(x * y) else None)
 
 
 # -- sums over names ---------------------------------------------------------------------------------
@@ -243,31 +243,31 @@ ROWS = [
         Bad((O((2, 3)), O((2, 3))), errors.ShapeError, "mm: (2, 3) and (2, 3) do not align (3 != 2)"),
         Bad((O((2, 3)), O(3)), errors.ShapeError, "mat2 must be 2-d"),
         Bad((O((2, 3)), _SINGLE), errors.DtypeError, "mm: operands have dtypes"),
-        Bad((_BOOLS, _BOOLS), errors.DtypeError, "bool"), Bad((O((2, 3)), 2.0), errors.DtypeError, "mat2 must be a tensor"))),
+        Bad((_BOOLS, _BOOLS), errors.DtypeError, "bool"), Bad((O((2, 3)), 2.0), errors.DtypeError, "mat2 must be a tensor")), complex=3),
     Row("bmm", tg.bmm, np.matmul, _shapes(((2, 2, 3), (2, 3, 2)), ((1, 1, 1), (1, 1, 1)), ((0, 2, 3), (0, 3, 2)), ((2, 2, 0), (2, 0, 2))),
         method="bmm", bad=(
         Bad((O((2, 2, 3)), O((1, 3, 2))), errors.ShapeError, "the numbers must be equal"),
         Bad((O((2, 3)), O((2, 3, 2))), errors.ShapeError, "input must be 3-d"),
-        Bad((O((2, 2, 3)), O((2, 2, 3))), errors.ShapeError, "do not align"))),
+        Bad((O((2, 2, 3)), O((2, 2, 3))), errors.ShapeError, "do not align")), complex=3),
     Row("mv", tg.mv, np.matmul, _shapes(((2, 3), (3,)), ((1, 1), (1,)), ((0, 3), (3,)), ((2, 0), (0,))), method="mv", bad=(
         Bad((O((2, 3)), O(2)), errors.ShapeError, "do not align"), Bad((O((2, 3)), O((3, 1))), errors.ShapeError, "vec must be 1-d"),
-        Bad((O((2, 2)), O(2, np.float32)), errors.DtypeError, "mv: operands have dtypes"))),
+        Bad((O((2, 2)), O(2, np.float32)), errors.DtypeError, "mv: operands have dtypes")), complex=3),
     Row("dot", tg.dot, np.dot, _shapes(((3,), (3,)), ((1,), (1,)), ((0,), (0,))), _two([1.0, INF, NAN], [0.0, 1.0, 2.0]),
         method="dot", numpy=np.dot, bad=(
         Bad((O(3), O(1)), errors.ShapeError, "dot: expected two vectors of one length"),
         Bad((O((1, 3)), O(3)), errors.ShapeError, "two vectors"), Bad((O(3), O(3, np.float32)), errors.DtypeError, "dtypes"),
-        Bad((O(3, bool), O(3, bool)), errors.DtypeError, "bool"))),
+        Bad((O(3, bool), O(3, bool)), errors.DtypeError, "bool")), complex=3),
     Row("vdot", tg.vdot, np.vdot, _shapes(((3,), (3,)), ((1,), (1,)), ((0,), (0,))), method="vdot", numpy=np.vdot, bad=(
-        Bad((O(3), O(2)), errors.ShapeError, "vdot: expected two vectors"), Bad((O(3), 1.0), errors.DtypeError, "other must be"))),
+        Bad((O(3), O(2)), errors.ShapeError, "vdot: expected two vectors"), Bad((O(3), 1.0), errors.DtypeError, "other must be")), complex=3),
     Row("inner", tg.inner, np.inner, _shapes(((2, 3), (3,)), ((3,), (3,)), ((2, 3), (2, 3)), ((3,), (2, 2, 3)), ((2, 1, 3), (2, 2, 3)),
         ((), (2, 3)), ((2, 3), ()), ((2, 0), (3, 0)), ((0, 2), (2,))), method="inner", numpy=np.inner, bad=(
         Bad((O((2, 3)), O(4)), errors.ShapeError, "3 != 4"), Bad((O(2), O(2, np.float32)), errors.DtypeError, "inner: operands"),
-        Bad((O(2, bool), O(2, bool)), errors.DtypeError, "bool"))),
-    Row("outer", tg.outer, np.outer, _shapes(((2,), (3,)), ((1,), (1,)), ((0,), (2,)), ((2,), (0,))), _two([0.0, INF, NAN], [1.0, 0.0]),
+        Bad((O(2, bool), O(2, bool)), errors.DtypeError, "bool")), complex=3),
+    Row("outer", tg.outer, np.outer, _shapes(((2,), (3,)), ((1,), (1,)), ((0,), (2,)), ((2,), (0,))), _two([0.0, INF, NAN], [1, 0]),
         method="outer", numpy=np.outer, bad=(
         Bad((O((2, 1)), O(3)), errors.ShapeError, "input must be 1-d"), Bad((O(2), O(())), errors.ShapeError, "vec2 must be 1-d"),
-        Bad((O(2), [1.0]), errors.DtypeError, "vec2 must be a tensor"))),
-    Row("ger", tg.ger, np.outer, _shapes(((2,), (3,))), method="ger", bad=(Bad((O((2, 1)), O(3)), errors.ShapeError, "must be 1-d"),)),
+        Bad((O(2), [1.0]), errors.DtypeError, "vec2 must be a tensor")), complex=3),
+    Row("ger", tg.ger, np.outer, _shapes(((2,), (3,))), method="ger", bad=(Bad((O((2, 1)), O(3)), errors.ShapeError, "must be 1-d"),), complex=3),
     Row("addmm", tg.addmm, _added(np.matmul), _shapes(((2, 2), (2, 3), (3, 2)), ((2,), (2, 3), (3, 2), {"beta": 3, "alpha": -2}),
         ((), (2, 3), (3, 2), {"beta": 2}), ((2, 1), (2, 3), (3, 2), {"beta": 0}), ((2, 2), (2, 0), (0, 2)), ((2, 2), (2, 1), (1, 2), {"alpha": 0}),
         ((0, 2), (0, 2), (2, 2))), _added_edges((2, 2), (2, 3), (3, 2)), method="addmm", inplace="addmm_", bad=(
@@ -275,44 +275,44 @@ ROWS = [
         Bad((O((2, 2)), O((2, 3)), O((2, 2))), errors.ShapeError, "addmm: (2, 3) and (2, 2) do not align"),
         Bad((O((3, 2)), O((2, 3)), O((3, 2))), errors.ShapeError, "input of shape (3, 2)"),
         Bad((O((2, 2), np.float32), O((2, 3)), O((3, 2))), errors.DtypeError, "dtypes"),
-        Bad((_BOOLS, _BOOLS, _BOOLS), errors.DtypeError, "bool"))),
+        Bad((_BOOLS, _BOOLS, _BOOLS), errors.DtypeError, "bool")), complex=3),
     Row("baddbmm", tg.baddbmm, _added(np.matmul), _shapes(((2, 2, 2), (2, 2, 3), (2, 3, 2)), ((2, 1), (2, 2, 3), (2, 3, 2), {"beta": 3, "alpha": 2}),
         ((), (2, 2, 1), (2, 1, 2), {"beta": 0}), ((2, 2, 2), (2, 2, 0), (2, 0, 2)), ((1, 2, 2), (2, 2, 1), (2, 1, 2), {"alpha": 0})),
         _added_edges((2, 2, 2), (2, 2, 3), (2, 3, 2)), method="baddbmm", inplace="baddbmm_", bad=(
         *_factors_bad(O((2, 2, 2)), O((2, 2, 3)), O((2, 3, 2))),
-        Bad((O((2, 2)), O((2, 2, 3)), O((1, 3, 2))), errors.ShapeError, "batch1 has 2 matrices and batch2 has 1"))),
+        Bad((O((2, 2)), O((2, 2, 3)), O((1, 3, 2))), errors.ShapeError, "batch1 has 2 matrices and batch2 has 1")), complex=3),
     Row("addbmm", tg.addbmm, _added(_sum_of_products), _shapes(((2, 2), (3, 2, 3), (3, 3, 2)), ((2,), (3, 2, 3), (3, 3, 2), {"beta": 3, "alpha": 2}),
         ((), (2, 2, 1), (2, 1, 2), {"beta": 0}), ((2, 2), (0, 2, 3), (0, 3, 2)), ((2, 2), (2, 2, 1), (2, 1, 2), {"alpha": 0})),
         _added_edges((2, 2), (2, 2, 3), (2, 3, 2)), method="addbmm", inplace="addbmm_", bad=(
         *_factors_bad(O((2, 2)), O((2, 2, 3)), O((2, 3, 2))),
-        Bad((O((2, 2)), O((2, 2, 3)), O((3, 3, 2))), errors.ShapeError, "addbmm: batch1 has 2 matrices"))),
+        Bad((O((2, 2)), O((2, 2, 3)), O((3, 3, 2))), errors.ShapeError, "addbmm: batch1 has 2 matrices")), complex=3),
     Row("addmv", tg.addmv, _added(np.matmul), _shapes(((2,), (2, 3), (3,)), ((1,), (2, 3), (3,), {"beta": 3, "alpha": -2}),
         ((), (2, 3), (3,), {"beta": 0}), ((2,), (2, 0), (0,)), ((2,), (2, 1), (1,), {"alpha": 0})), _added_edges((2,), (2, 3), (3,)),
         method="addmv", inplace="addmv_", bad=(
         *_factors_bad(O(2), O((2, 3)), O(3)), Bad((O(2), O((2, 3)), O(2)), errors.ShapeError, "do not align"),
-        Bad((O(3), O((2, 3)), O(3)), errors.ShapeError, "does not broadcast to (2,)"))),
+        Bad((O(3), O((2, 3)), O(3)), errors.ShapeError, "does not broadcast to (2,)")), complex=3),
     Row("addr", tg.addr, _added(np.outer), _shapes(((2, 3), (2,), (3,)), ((3,), (2,), (3,), {"beta": 3, "alpha": -2}), ((), (2,), (3,), {"beta": 0}),
         ((0, 3), (0,), (3,)), ((2, 3), (2,), (3,), {"alpha": 0})), _added_edges((2, 3), (2,), (3,)), method="addr", inplace="addr_", bad=(
-        *_factors_bad(O((2, 3)), O(2), O(3)), Bad((O((2, 3)), O((2, 1)), O(3)), errors.ShapeError, "vec1 must be 1-d"))),
+        *_factors_bad(O((2, 3)), O(2), O(3)), Bad((O((2, 3)), O((2, 1)), O(3)), errors.ShapeError, "vec1 must be 1-d")), complex=3),
     Row("chain_matmul", tg.chain_matmul, lambda *a: reduce(np.matmul, a), _chain_samples, bad=(
         Bad((), errors.ArgumentError, "at least 1"), Bad((O(3), O((3, 2))), errors.ShapeError, "matrix 0 must be 2-d"),
-        Bad((O((2, 3)), O((2, 3))), errors.ShapeError, "tensors 0 and 1 do not align"), Bad((O((2, 3)), _SINGLE), errors.DtypeError, "dtypes"))),
+        Bad((O((2, 3)), O((2, 3))), errors.ShapeError, "tensors 0 and 1 do not align"), Bad((O((2, 3)), _SINGLE), errors.DtypeError, "dtypes")), complex=3),
     Row("multi_dot", tg.linalg.multi_dot, lambda a: reduce(np.matmul, a), _dot_samples, torch="linalg.multi_dot", bad=(
         Bad(([O((2, 2))],), errors.ArgumentError, "at least 2"), Bad(([O((2, 2)), O(2), O((2, 2))],), errors.ShapeError, "tensor 1 must be 2-d"),
-        Bad(([O((2, 3)), O((2, 3))],), errors.ShapeError, "do not align"), Bad((O((2, 3)),), errors.ArgumentError, "tuple or list"))),
+        Bad(([O((2, 3)), O((2, 3))],), errors.ShapeError, "do not align"), Bad((O((2, 3)),), errors.ArgumentError, "tuple or list")), complex=3),
     Row("cross", tg.cross, _cross_reference, _cross_samples, _two([[1.0, INF, NAN]], [[0.0, 1.0, 2.0]]), method="cross", bad=(
         Bad((O((2, 2)), O((2, 2))), errors.ShapeError, "no dimension of size 3"), Bad((O((2, 3)), O(3)), errors.ShapeError, "number of dimensions"),
         Bad((O((2, 3)), O((2, 3)), 0), errors.ShapeError, "dim 0 must have size 3"), Bad((O((2, 3)), O((4, 3))), errors.ShapeError, "broadcast"),
         Bad((O(3), O(3, np.float32)), errors.DtypeError, "dtypes"), Bad((O(3), O(3), 1), errors.DimensionError, "dim must be between"),
-        Bad((O(3, bool), O(3, bool)), errors.DtypeError, "bool"))),
+        Bad((O(3, bool), O(3, bool)), errors.DtypeError, "bool")), complex=3),
     Row("linalg_cross", tg.linalg.cross, lambda x, y, dim=-1: np.cross(x, y, axis=dim), _linalg_cross_samples, numpy=np.cross, torch="linalg.cross", bad=(
-        Bad((O((3, 2)), O((3, 2))), errors.ShapeError, "linalg.cross: dim 1 must have size 3"), Bad((O(()), O(())), errors.DimensionError, "0-d"))),
+        Bad((O((3, 2)), O((3, 2))), errors.ShapeError, "linalg.cross: dim 1 must have size 3"), Bad((O(()), O(())), errors.DimensionError, "0-d")), complex=3),
     Row("vecdot", tg.linalg.vecdot, _vecdot_reference, _shapes(((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 3), (2, 3), {"dim": 0}), ((2, 3), (1,)),
         ((), ()), ((0, 3), (3,)), ((2, 0), (2, 0))), torch="linalg.vecdot", integers=False, bad=(
         Bad((O((2, 3)), O(4)), errors.ShapeError, "broadcast"), Bad((O(2, int), O(2, int)), errors.DtypeError, "vecdot: input must be floating"),
-        Bad((O(2), O(2, np.float32)), errors.DtypeError, "dtypes"), Bad((O(2), O(2)), errors.DimensionError, "dim must be", {"dim": 1}))),
+        Bad((O(2), O(2, np.float32)), errors.DtypeError, "dtypes"), Bad((O(2), O(2)), errors.DimensionError, "dim must be", {"dim": 1})), complex=3),
     Row("trace", tg.trace, np.trace, _shapes(((2, 3),), ((3, 3),), ((1, 1),), ((0, 3),)), method="trace", numpy=np.trace, bad=(
-        Bad((O((2, 2, 2)),), errors.ShapeError, "must be a matrix"), Bad((_BOOLS,), errors.DtypeError, "bool"))),
+        Bad((O((2, 2, 2)),), errors.ShapeError, "must be a matrix"), Bad((_BOOLS,), errors.DtypeError, "bool")), complex=3),
     Row("einsum", tg.einsum, _einsum_reference, _einsum_samples, numpy=np.einsum, bad=(
         Bad(("ij,jk", O((2, 3))), errors.ArgumentError, "is for 2 operand(s), got 1"), Bad(("ij",), errors.ArgumentError, "expected an equation and operands"),
         Bad(("ijk", O((2, 3))), errors.ArgumentError, "names 3 dimension(s)"), Bad(("i", O((2, 3))), errors.ArgumentError, "write ..."),
@@ -322,13 +322,14 @@ ROWS = [
         Bad(("ii", O((2, 3))), errors.ShapeError, "sizes 2 and 3"), Bad(("ij,jk", O((2, 3)), O((2, 3))), errors.ShapeError, "'j' has size 2 in operand 1"),
         Bad(("...i,...i", O((2, 3)), O((4, 3))), errors.ShapeError, "a dimension of '...'"), Bad(("ij,jk", O((2, 3)), _SINGLE), errors.DtypeError, "dtypes"),
         Bad(("ij,jk", _BOOLS, _BOOLS), errors.DtypeError, "bool"), Bad(("i", "x"), errors.DtypeError, "operand 0 must be a tensor"),
-        Bad((O(2), [52]), errors.ArgumentError, "int from 0 to 51"), Bad((5, O(2)), errors.ArgumentError, "list of dimensions"))),
+        Bad((), errors.ArgumentError, "expected an equation"),
+        Bad((O(2), [52]), errors.ArgumentError, "int from 0 to 51"), Bad((5, O(2)), errors.ArgumentError, "list of dimensions")), complex=3),
     Row("tensordot", tg.tensordot, np.tensordot, _tensordot_samples, numpy=np.tensordot, bad=(
         Bad((O((2, 3)), O((2, 3)), 1), errors.ShapeError, "dim 1 of (2, 3) and dim 0 of (2, 3) differ"), Bad((O((2, 3)), O((3, 2)), 3), errors.ArgumentError, "between 0 and 2"),
         Bad((O((2, 3)), O((3, 2)), -1), errors.ArgumentError, "between 0"), Bad((O((2, 3)), O((3, 2)), ([1], [0, 1])), errors.ArgumentError, "1 dimension(s) of a and 2"),
         Bad((O((2, 2)), O((2, 2)), ([1, 1], [0, 0])), errors.ArgumentError, "twice"), Bad((O((2, 3)), O((3, 2)), (1, 0)), errors.ArgumentError, "sequence of ints"),
         Bad((O((2, 3)), O((3, 2)), ([2], [0])), errors.DimensionError, "dim must be"), Bad((O((2, 3)), _SINGLE, 1), errors.DtypeError, "dtypes"),
-        Bad((_BOOLS, _BOOLS, 1), errors.DtypeError, "bool"))),
+        Bad((_BOOLS, _BOOLS, 1), errors.DtypeError, "bool"), Bad((O(2), O(2), "all"), errors.ArgumentError, "int or two sequences")), complex=3),
     Row("cdist", tg.cdist, _cdist_reference, _cdist_samples, _cdist_edges, integers=False, bad=(
         Bad((O((2, 3)), O((4, 2))), errors.ShapeError, "3 != 2"), Bad((O(3), O((2, 3))), errors.ShapeError, "needs matrices"),
         Bad((O((2, 2, 3)), O((3, 2, 3))), errors.ShapeError, "leading dimensions"), Bad((O((2, 3)), O((2, 3)), -1.0), errors.ArgumentError, "p must be"),

@@ -46,12 +46,12 @@ NONE_ALONG = Bad((np.ones((2, 0)), 1), errors.ShapeError, "no elements")
 
 ROWS = [
     Row("sum", tg.sum, axes(np.sum), several(normal), method="sum", numpy=np.sum,
-        bad=(TEXT, NO_DIM, TWICE)),
+        bad=(TEXT, NO_DIM, TWICE), complex=3),
     Row("mean", tg.mean, axes(np.mean), one_dim(normal, empty=False), method="mean", numpy=np.mean,
-        integers=False, bad=(TEXT, NO_DIM, TWICE, FLOATING)),
+        integers=False, bad=(TEXT, NO_DIM, TWICE, FLOATING), complex=3),
     Row("var", tg.var, _var_reference, _var_samples, method="var", integers=False,
         bad=(NO_DIM, FLOATING,
-             Bad((np.ones(3),), errors.ArgumentError, "either", {"unbiased": True, "correction": 0}))),
+             Bad((np.ones(3),), errors.ArgumentError, "either", {"unbiased": True, "correction": 0})), complex=3),
     Row("max", tg.max, extreme(np.max, np.argmax), one_dim(distinct, False), ties, method="max",
         bad=(TEXT, NO_DIM, NOTHING, NONE_ALONG)),
     Row("min", tg.min, extreme(np.min, np.argmin), one_dim(distinct, False), ties, method="min",

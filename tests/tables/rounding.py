@@ -22,7 +22,6 @@ from rows import (
     ints,
     normal,
     special,
-    unary,
 )
 from tapegrad import errors
 
@@ -105,9 +104,7 @@ ROWS: list[Row] = [
             Bad((np.ones(2, bool),), errors.DtypeError, "frac: needs a floating tensor"))),
     Row("positive", tg.positive, np.positive, both(away), special(), method="positive",
         numpy=np.positive, bad=(
-            TEXT, Bad((np.ones(2, bool),), errors.DtypeError, "positive: not defined for a bool"))),
-    unary("sgn", np.sign, edges=lambda rng: [S((np.array([0.0, -0.0, INF, -INF]),))], numpy=np.sign,
-          torch="sign"),  # the gradient of `torch.sgn` has no memory to compare
+            TEXT, Bad((np.ones(2, bool),), errors.DtypeError, "positive: not defined for a bool")), complex=3),
     Row("nan_to_num", tg.nan_to_num, _finite_reference, _finite_samples, _finite_edges,
         method="nan_to_num", inplace="nan_to_num_", numpy=np.nan_to_num, bad=(
             TEXT, Bad((np.ones(2), "zero"), errors.ArgumentError, "nan must be None or a number"),
@@ -115,5 +112,4 @@ ROWS: list[Row] = [
     _about("signbit", np.signbit, np.signbit, more_bad=_complex("signbit")),
     _about("isposinf", np.isposinf, np.isposinf, more_bad=_complex("isposinf")),
     _about("isneginf", np.isneginf, np.isneginf, more_bad=_complex("isneginf")),
-    _about("isreal", np.isreal, np.isreal),
 ]  # fmt: skip

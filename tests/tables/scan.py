@@ -69,6 +69,8 @@ def _reached(better: Any) -> Any:
 
 
 def _logcumsumexp_reference(x: Any, dim: int) -> Any:
+    if np.iscomplexobj(x):
+        return np.log(np.cumsum(np.exp(x), axis=dim)) if np.ndim(x) else np.asarray(x)
     return np.logaddexp.accumulate(x, axis=dim) if np.ndim(x) else np.asarray(x)
 
 
@@ -142,13 +144,13 @@ SAMPLED = (
 
 ROWS = [
     Row("cumsum", tg.cumsum, running(np.cumsum), along(normal), _nans, method="cumsum", inplace="cumsum_",
-        numpy=np.cumsum, bad=ALONG),
+        numpy=np.cumsum, bad=ALONG, complex=3),
     Row("cumprod", tg.cumprod, running(np.cumprod), _with_zeros,
         lambda rng: [S((np.zeros((2, 3)), 1)), S((np.array([1.0, 0.0, -0.0, 0.0]), 0))], method="cumprod", inplace="cumprod_",
-        numpy=np.cumprod, bad=ALONG),
+        numpy=np.cumprod, bad=ALONG, complex=3),
     Row("logcumsumexp", tg.logcumsumexp, _logcumsumexp_reference, along(normal), _infinite,
         method="logcumsumexp", integers=False,
-        bad=(*ALONG, Bad((np.ones(2, int), 0), errors.DtypeError, "floating"))),
+        bad=(*ALONG, Bad((np.ones(2, int), 0), errors.DtypeError, "floating")), complex=3),
     Row("cummax", tg.cummax, _reached(np.greater_equal), along(distinct), _ties, method="cummax", bad=ALONG),
     Row("cummin", tg.cummin, _reached(np.less_equal), along(distinct), _ties, method="cummin", bad=ALONG),
     Row("diff", tg.diff, _diff_reference, _diff_samples, _nans, method="diff", numpy=np.diff, bad=(
@@ -158,9 +160,9 @@ ROWS = [
         Bad((np.ones(3), 1, 1), errors.DimensionError, "between"),
         Bad((np.ones((2, 3)), 1, -1, np.ones((3, 1))), errors.ShapeError, "prepend"),
         Bad((np.ones((2, 3)), 1, -1, None, np.ones(2)), errors.ShapeError, "append"),
-        Bad((np.ones(3), 1, -1, 0.0), errors.DtypeError, "prepend"))),
+        Bad((np.ones(3), 1, -1, 0.0), errors.DtypeError, "prepend")), complex=3),
     Row("trapezoid", tg.trapezoid, _trapezoid_reference, _trapezoid_samples, numpy=np.trapezoid,
-        integers=False, bad=SAMPLED),
+        integers=False, bad=SAMPLED, complex=3),
     Row("cumulative_trapezoid", tg.cumulative_trapezoid, _cumulative_reference, _trapezoid_samples,
-        integers=False, bad=SAMPLED),
+        integers=False, bad=SAMPLED, complex=3),
 ]  # fmt: skip

@@ -281,8 +281,8 @@ ROWS = [
         Bad((np.ones(3),), errors.DtypeError, "aweights", {"aweights": np.array([1, 2, 3])}),
         Bad((np.ones(3),), errors.ShapeError, "fweights", {"fweights": np.array([1, 2])}),
         Bad((np.ones(3),), errors.ArgumentError, "negative", {"fweights": np.array([1, 2, -1])}),
-        Bad((np.ones(3),), errors.ArgumentError, "zero", {"aweights": np.zeros(3, np.float32)}))),
+        Bad((np.ones(3),), errors.ArgumentError, "zero", {"aweights": np.zeros(3, np.float32)})), complex=3),
     Row("corrcoef", tg.corrcoef, _corrcoef, _corrcoefs, method="corrcoef", numpy=np.corrcoef,
-        bad=(TEXT, SPACE, BOOL)),
+        bad=(TEXT, SPACE, BOOL), complex=3),
 ]  # fmt: skip
 INTERNAL = {"median_dim", "nanmedian_dim"}

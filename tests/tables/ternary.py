@@ -51,7 +51,11 @@ def _lerp_edges(rng: np.random.Generator) -> list[Sample]:
 
 
 def _lerp_reference(x: Any, y: Any, w: Any) -> Any:
-    return np.where(np.abs(w) < 0.5, x + w * (y - x), y - (y - x) * (1 - np.asarray(w, float)))
+    return np.where(
+        np.abs(w) < 0.5,
+        x + w * (y - x),
+        y - (y - x) * (1 - np.asarray(w, np.result_type(w, float))),
+    )
 
 
 def _addcmul_samples(rng: np.random.Generator) -> list[Sample]:
@@ -122,9 +126,9 @@ ROWS = [
             Bad((ONES, ONES, ONES.astype("f4")), errors.DtypeError, "and weight float32"),
             Bad((ONES, 1.0, 0.5), errors.DtypeError, "end must be a tensor"),
             Bad((ONES, ONES, "x"), errors.DtypeError, "weight must be a tensor"),
-            Bad((ONES, ONES, 2j), errors.DtypeError, "weight must be a real number"),
+            Bad((ONES, ONES, 2j), errors.DtypeError, "takes a real number"),
             Bad((ONES, np.ones(3), 0.5), errors.ShapeError, "broadcast"),
-            Bad((ONES, ONES, np.ones(3)), errors.ShapeError, "broadcast"))),
+            Bad((ONES, ONES, np.ones(3)), errors.ShapeError, "broadcast")), complex=3),
     Row("addcmul", tg.addcmul, lambda x, y, z, value=1: x + value * y * z, _addcmul_samples,
         _three_edges, method="addcmul", inplace="addcmul_", bad=(
             Bad((WHOLE > 0, WHOLE > 0, WHOLE > 0), errors.DtypeError, "addcmul: not defined for bool"),
@@ -132,27 +136,27 @@ ROWS = [
             Bad((ONES, 2.0, ONES), errors.DtypeError, "tensor1 must be a tensor"),
             Bad((ONES, ONES, "x"), errors.DtypeError, "tensor2 must be a tensor"),
             Bad((2.0, ONES, ONES), errors.DtypeError, "input must be a tensor"),
-            Bad((ONES, ONES, ONES), errors.DtypeError, "value must be a real number", {"value": 2j}),
-            Bad((ONES, ONES, np.ones(3)), errors.ShapeError, "broadcast"))),
+            Bad((ONES, ONES, ONES), errors.DtypeError, "takes a real number", {"value": 2j}),
+            Bad((ONES, ONES, np.ones(3)), errors.ShapeError, "broadcast")), complex=3),
     Row("addcdiv", tg.addcdiv, lambda x, y, z, value=1: x + value * (y / z), _addcdiv_samples,
         _three_edges, method="addcdiv", inplace="addcdiv_", integers=False, bad=(
             Bad((ONES, WHOLE, WHOLE), errors.DtypeError, "addcdiv: integers are not divided"),
             Bad((ONES, WHOLE > 0, WHOLE), errors.DtypeError, "addcdiv: integers are not divided"),
             Bad((ONES, 2.0, ONES), errors.DtypeError, "tensor1 must be a tensor"),
-            Bad((ONES, ONES, ONES), errors.DtypeError, "value must be a real number", {"value": "x"}),
-            Bad((ONES, ONES, np.ones(3)), errors.ShapeError, "broadcast"))),
+            Bad((ONES, ONES, ONES), errors.DtypeError, "value must be a number", {"value": "x"}),
+            Bad((ONES, ONES, np.ones(3)), errors.ShapeError, "broadcast")), complex=3),
     Row("masked_fill", tg.masked_fill, _masked_fill_reference, _masked_fill_samples,
         _masked_fill_edges, method="masked_fill", inplace="masked_fill_", bad=(
             Bad((ONES, WHOLE, 0.0), errors.DtypeError, "mask must be a bool tensor"),
             Bad((ONES, [True, False], 0.0), errors.DtypeError, "mask must be a tensor"),
             Bad((ONES, WHOLE > 0, ONES), errors.ShapeError, "0-d tensor, got shape (2,)"),
             Bad((ONES, np.ones(3, bool), 0.0), errors.ShapeError, "broadcast"),
-            Bad((ONES, WHOLE > 0, 2j), errors.DtypeError, "real number"),
+            Bad((ONES, WHOLE > 0, 2j), errors.DtypeError, "real number"), Bad((ONES, WHOLE > 0, np.array(2j)), errors.DtypeError, "must be real"),
             Bad((ONES, WHOLE > 0, "x"), errors.DtypeError, "value must be a tensor"),
             Bad((WHOLE, WHOLE > 0, INF), errors.ArgumentError, "beyond the range of int64"),
             Bad((WHOLE, WHOLE > 0, NAN), errors.ArgumentError, "beyond the range of int64"),
             Bad((ONES.astype("u1"), WHOLE > 0, 300), errors.ArgumentError, "beyond the range of uint8"),
-            Bad((ONES.astype("f4"), WHOLE > 0, 1e300), errors.ArgumentError, "range of float32"))),
+            Bad((ONES.astype("f4"), WHOLE > 0, 1e300), errors.ArgumentError, "range of float32")), complex=3),
     _clamped("clamp_min", np.maximum),
     _clamped("clamp_max", np.minimum),
 ]  # fmt: skip

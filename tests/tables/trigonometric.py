@@ -32,11 +32,13 @@ def _acosh_edges(rng: np.random.Generator) -> list[Sample]:
     return [S((np.array([1.0, 1.0 + 1e-12, 2.0, 0.5, 0.0, -2.0, INF, -INF, NAN]),))]
 
 
-def _row(name: str, reference: Any, make: Any = away, edges: Any = None) -> Row:
+def _row(
+    name: str, reference: Any, make: Any = away, edges: Any = None, complex: int | None = 3
+) -> Row:
     bad = (TEXT, Bad((2.0,), errors.DtypeError, f"{name}: input must be a tensor, got float"))
     return Row(
         name, getattr(tg, name), reference, both(make), edges or special(2.0, 0.5, -0.5),
-        method=name, inplace=f"{name}_", numpy=reference, bad=bad,
+        method=name, inplace=f"{name}_", numpy=reference, complex=complex, bad=bad,
     )  # fmt: skip
 
 
@@ -50,6 +52,6 @@ ROWS: list[Row] = [
     _row("asinh", np.arcsinh),
     _row("acosh", np.arccosh, _above_one, _acosh_edges),
     _row("atanh", np.arctanh, _inside),
-    _row("deg2rad", np.deg2rad),
-    _row("rad2deg", np.rad2deg),
+    _row("deg2rad", np.deg2rad, complex=None),
+    _row("rad2deg", np.rad2deg, complex=None),
 ]

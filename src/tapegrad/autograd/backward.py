@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..device import is_array
-from ..engine import replay
+from .. import engine
+from ..batching import levels, levels_of, widened
+from ..device import apart, is_array
 from ..errors import ArgumentError, DeviceError, DtypeError, GraphError, ShapeError
 from ..gradients import crossed, deposit, no_direction, ones_for, own
 from ..tape import Leaf, Node
@@ -65,7 +66,8 @@ def _root_gradient(op: str, which: str, tensor: Tensor, gradient: Any, create_gr
         raise ShapeError(
             f"{op}: gradient must have the shape of {which}, {tensor.shape}, got {gradient.shape}"
         )
-    if type(gradient.array) is not type(tensor.array):
+    gradient = widened(gradient, tensor.array)  # inside vmap: one for every example
+    if apart(gradient.array, tensor.array):
         raise DeviceError(
             f"{op}: gradient must be on the device of {which}, {tensor.device}, got {gradient.device}"
         )
@@ -107,7 +109,9 @@ def backward(
         node = tensors.node
         if node is not None and tensors.array.size == 1:  # the usual loss: 3 us less
             one = ones_for(tensors.array)
-            found = replay([(node, one)], retain_graph=bool(retain_graph), create_graph=False)
+            found = engine.replay(
+                [(node, one)], retain_graph=bool(retain_graph), create_graph=False
+            )
             deposit(found, (one,))
             return
     roots_of = _sequence("backward", tensors)
@@ -117,7 +121,7 @@ def backward(
     targets = None
     if inputs is not None:
         targets = _targets("backward", _sequence("backward", inputs))
-    found = replay(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
+    found = engine.replay(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
     deposit(found, [g for _, g in roots])
     if targets is not None:
         _deposit_inner(_sequence("backward", inputs), found)
@@ -136,9 +140,21 @@ def _targets(op: str, inputs: tuple[Any, ...]) -> list[Node]:
     return nodes
 
 
+def _check_examples(outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+    """Refuse, inside of `vmap`, the gradient of each example by a value that all of them share."""
+    mapped = set(levels_of(*(t.array for t in outputs))) & set(levels.get())
+    for i, tensor in enumerate(inputs):
+        if mapped - set(levels_of(tensor.array)):
+            raise GraphError(
+                f"grad: inside of vmap inputs[{i}] (shape {tensor.shape}) is one value for all examples, "
+                "so its gradients would be added up; make it an argument of tapegrad.func.grad, which "
+                "gives every example its own"
+            )
+
+
 def _deposit_inner(inputs: tuple[Any, ...], found: dict[Node, Any]) -> None:
     for tensor in inputs:
-        if tensor.node in found and not isinstance(tensor.node, Leaf):
+        if tensor.node in found and not isinstance(tensor.node, Leaf) and not tensor.retains_grad:
             g = own(crossed(found[tensor.node]), set())
             tensor.grad = g if tensor.grad is None else tensor.grad + g
 
@@ -180,10 +196,12 @@ def grad(
     given = (None,) * len(outs) if grad_outputs is None else _sequence("grad", grad_outputs)
     roots = _roots("grad", outs, given, create_graph)
     nodes = _targets("grad", ins)
+    if levels.get():
+        _check_examples(outs, ins)
     if materialize_grads and allow_unused is False:
         raise ArgumentError("grad: materialize_grads needs allow_unused left out, or True")
     retain = create_graph if retain_graph is None else retain_graph
-    found = replay(roots, retain_graph=retain, create_graph=create_graph, targets=nodes)
+    found = engine.replay(roots, retain_graph=retain, create_graph=create_graph, targets=nodes)
     taken = {id(g.array if isinstance(g, Tensor) else g) for _, g in roots}
     results: list[Tensor | None] = []
     for i, (tensor, node) in enumerate(zip(ins, nodes, strict=True)):

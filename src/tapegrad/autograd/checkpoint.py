@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import stamps
 from .._typing import Array
+from ..batching import Journal, journal
 from ..device import is_array
 from ..engine import check
 from ..errors import ArgumentError, GraphError
@@ -80,10 +81,12 @@ def checkpoint(
     if not recording():
         return function(*args, **kwargs)
     hooks = current_hooks.set(None)  # this is the innermost way of saving
+    mappings = journal.set(Journal(journal.get()))
     try:
         run = _Run(function, args, kwargs, preserve_rng_state)
         out = function(*args, **kwargs)
     finally:
+        journal.reset(mappings)
         current_hooks.reset(hooks)
     run.take_from(_made(out, run.start))
     return out
@@ -194,6 +197,11 @@ class Recomputed:
             return getattr(self.values, "watched", self.values)
         return (*(self.kept or ()), *self.run.read)
 
+    @property
+    def held(self) -> Any:
+        """What is kept in memory for the values; asking for it computes nothing."""
+        return self.values if self.run is None else (self.kept, self.run.read)
+
     def linked(self, node: Node) -> list[Any]:
         """The values as tensors tied to nodes of the first run, as `node.linked()` has them."""
         values = self._get()
@@ -254,6 +262,7 @@ class _Run:
         self.leaves: list[tuple[Leaf, Array]] = []
         self.state = default_generator.get_state() if preserve_rng_state else None
         self.context: Any = copy_context()
+        self.mappings = journal.get()
         self.start = stamps.tick()
         self.made: list[tuple[Any, tuple[Any, ...]]] = []
         self.waiting: list[weakref.ref[Recomputed] | None] = []
@@ -303,6 +312,8 @@ class _Run:
         if self.state is not None:
             default_generator.set_state(self.state)
         begin = stamps.tick()
+        if self.mappings is not None:
+            self.mappings.place = 0  # what is mapped over is the same as in the first run
         try:
             out = self.context.run(self.function, *args, **kwargs)
         finally:

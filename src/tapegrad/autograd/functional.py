@@ -7,13 +7,19 @@ to `u`, of `(J^T u) . v`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from ..batching import levels, spread
 from ..creation import zeros_like
+from ..device import innermost
 from ..errors import ArgumentError, DtypeError, GraphError, ShapeError
+from ..mapping import vmap
+from ..ops.arrange import movedim
 from ..ops.shape import stack
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .backward import grad
 from .modes import enable_grad
 
@@ -38,11 +44,17 @@ def _tuple(op: str, what: str, value: Any) -> tuple[bool, Tensors]:
 def _inputs(op: str, inputs: Any, create_graph: bool) -> tuple[bool, Tensors]:
     """The inputs as values of their own, so that the gradients stop there (or go on, if recorded)."""
     several, given = _tuple(op, "inputs", inputs)
-    if create_graph:
-        return several, tuple(
-            t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in given
-        )
-    return several, tuple(t.detach().requires_grad_() for t in given)
+    return several, tuple(own_value(t if create_graph else t.detach()) for t in given)
+
+
+def own_value(tensor: Tensor) -> Tensor:
+    """The tensor as a value of its own, where gradients stop, or go on if it is recorded.
+
+    Inside of `vmap` every example has one, also of what is the same for all.
+    """
+    tensor = spread(tensor, levels.get())
+    own: Tensor = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach()
+    return own if own.requires_grad else own.requires_grad_()
 
 
 def _outputs(op: str, outputs: Any, strict: bool) -> tuple[bool, Tensors]:
@@ -68,8 +80,13 @@ def _vector(op: str, v: Any, like: Tensors, of: str) -> Tensors:
     return vectors
 
 
-def _pulled(
-    op: str, outputs: Tensors, inputs: Tensors, v: Tensors, create_graph: bool, strict: bool
+def pulled(
+    op: str,
+    outputs: Tensors,
+    inputs: Tensors,
+    v: Tensors,
+    create_graph: bool,
+    strict: bool = False,
 ) -> Tensors:
     """`v^T J` for every input, zeros where nothing depends on it."""
     live = [(o, g) for o, g in zip(outputs, v, strict=True) if o.requires_grad]
@@ -126,7 +143,7 @@ def vjp(
         outputs = func(*leaves)
         _, values = _outputs("vjp", outputs, strict)
         vectors = _vector("vjp", v, values, "the results")
-        product = _pulled("vjp", values, leaves, vectors, create_graph, strict)
+        product = pulled("vjp", values, leaves, vectors, create_graph, strict)
     return _finished(_results(outputs), create_graph), _finished(
         _shaped(several, product), create_graph
     )
@@ -159,19 +176,31 @@ def jvp(
         vectors = _vector("jvp", v, leaves, "the inputs")
         outputs = func(*leaves)
         several, values = _outputs("jvp", outputs, strict)
-        product = _pushed("jvp", values, leaves, vectors, create_graph, strict)
+        product = pushed("jvp", values, leaves, vectors, create_graph, strict)
     return _finished(_results(outputs), create_graph), _finished(
         _shaped(several, product), create_graph
     )
 
 
-def _pushed(
-    op: str, outputs: Tensors, inputs: Tensors, v: Tensors, create_graph: bool, strict: bool
+def pushed(
+    op: str,
+    outputs: Tensors,
+    inputs: Tensors,
+    v: Tensors,
+    create_graph: bool,
+    strict: bool = False,
 ) -> Tensors:
     """`J v` as the derivative of `u -> J^T u`, which is linear in `u`."""
+    linear, dummies = _transposed(op, outputs, inputs, strict)
+    return pulled(op, linear, dummies, v, create_graph)
+
+
+def _transposed(
+    op: str, outputs: Tensors, inputs: Tensors, strict: bool
+) -> tuple[Tensors, Tensors]:
+    """`J^T u`, recorded, and `u`."""
     dummies = tuple(zeros_like(o).requires_grad_() for o in outputs)
-    pulled = _pulled(op, outputs, inputs, dummies, True, strict)
-    return _pulled(op, pulled, dummies, v, create_graph, False)
+    return pulled(op, outputs, inputs, dummies, True, strict), dummies
 
 
 def jacobian(
@@ -186,7 +215,8 @@ def jacobian(
 
     Args:
         func, inputs, create_graph, strict: as for `vjp`.
-        vectorize: accepted; the rows are computed one by one in any case.
+        vectorize: compute all rows (or columns) in one replay, by `vmap`: much faster, for the memory of
+            all of them at once.
         strategy: `"reverse-mode"`, one replay for each element of the results, or `"forward-mode"`, one
             product `J v` for each element of the inputs: cheaper where there are fewer of these.
 
@@ -207,47 +237,80 @@ def jacobian(
         raise ArgumentError(
             f"jacobian: strategy must be 'reverse-mode' or 'forward-mode', got {strategy!r}"
         )
+    if strict and vectorize:
+        raise ArgumentError("jacobian: strict=True cannot be kept with vectorize=True")
     with enable_grad():
         several_in, leaves = _inputs("jacobian", inputs, create_graph)
         several_out, values = _outputs("jacobian", func(*leaves), strict)
-        fill = _rows if strategy == "reverse-mode" else _columns
-        found = [_shaped(several_in, fill(value, leaves, create_graph, strict)) for value in values]
-    return _finished(_shaped(several_out, found), create_graph)
+        at_once = None if vectorize else 1
+        rows = jacobian_of(values, leaves, create_graph, strict, at_once, strategy)
+    return _shaped(several_out, [_shaped(several_in, row) for row in rows])
 
 
-def _units(like: Tensor) -> Iterator[Tensor]:
-    """Every unit vector of a tensor's shape."""
-    for n in range(like.numel()):
-        unit = like.new_zeros(like.numel())
-        unit.array[n] = 1
-        yield unit.reshape(like.shape)
+def jacobian_of(
+    outputs: Tensors,
+    inputs: Tensors,
+    create_graph: bool,
+    strict: bool = False,
+    at_once: int | None = None,
+    strategy: str = "reverse-mode",
+) -> tuple[Tensors, ...]:
+    """The derivatives of every output by every input.
+
+    Args:
+        outputs, inputs: of a function, recorded.
+        create_graph, strict, strategy: as for `jacobian`.
+        at_once: how many rows or columns to compute in one replay; None for all of them.
+    """
+    fill = _rows if strategy == "reverse-mode" else _columns
+    found = tuple(tuple(fill(o, inputs, create_graph, strict, at_once)) for o in outputs)
+    return _finished(found, create_graph)  # type: ignore[no-any-return]
 
 
-def _rows(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool) -> list[Tensor]:
+def _for_units(product: Callable[[Tensor], Tensors], like: Tensor, at_once: int | None) -> Tensors:
+    """A product for every unit vector of a tensor's shape, stacked along a first dimension."""
+    n = like.numel()
+    units = wrap(np.eye(n, dtype=like.dtype, like=innermost(like.array)).reshape(n, *like.shape))
+    if at_once == 1:
+        found = [product(units[i]) for i in range(n)]
+        return tuple(stack(list(rows)) for rows in zip(*found, strict=True))
+    rows: Tensors = vmap(product, randomness="same", chunk_size=at_once)(units)
+    # what does not depend on the unit vector has been repeated without copying
+    return tuple(r if r.array.flags.writeable else r.clone() for r in rows)
+
+
+def _rows(
+    output: Tensor, inputs: Tensors, create_graph: bool, strict: bool, at_once: int | None
+) -> list[Tensor]:
     """The derivatives of one result by all inputs, one replay for each element of the result."""
-    found = [
-        _pulled("jacobian", (output,), inputs, (unit,), create_graph, strict)
-        for unit in _units(output)
-    ]
-    return [_joined([row[j] for row in found], output, x, 0) for j, x in enumerate(inputs)]
+    if not output.numel():
+        return [x.new_zeros((*output.shape, *x.shape)) for x in inputs]
+
+    def row(unit: Tensor) -> Tensors:
+        return pulled("jacobian", (output,), inputs, (unit,), create_graph, strict)
+
+    found = _for_units(row, output, at_once)
+    return [f.reshape((*output.shape, *x.shape)) for f, x in zip(found, inputs, strict=True)]
 
 
-def _columns(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool) -> list[Tensor]:
+def _columns(
+    output: Tensor, inputs: Tensors, create_graph: bool, strict: bool, at_once: int | None
+) -> list[Tensor]:
     """The same, one product for each element of the inputs."""
     made = []
     for x in inputs:
-        found = [
-            _pushed("jacobian", (output,), (x,), (unit,), create_graph, strict)[0]
-            for unit in _units(x)
-        ]
-        made.append(_joined(found, output, x, -1))
+        shape = (*output.shape, *x.shape)
+        if not x.numel():
+            made.append(x.new_zeros(shape))
+            continue
+        linear, dummies = _transposed("jacobian", (output,), (x,), strict)
+
+        def column(unit: Tensor, linear: Tensors = linear, dummies: Tensors = dummies) -> Tensors:
+            return pulled("jacobian", linear, dummies, (unit,), create_graph)
+
+        (found,) = _for_units(column, x, at_once)
+        made.append(movedim(found, 0, -1).reshape(shape))
     return made
-
-
-def _joined(found: list[Tensor], output: Tensor, x: Tensor, dim: int) -> Tensor:
-    shape = (*output.shape, *x.shape)
-    joined: Tensor = stack(found, dim).reshape(shape) if found else x.new_zeros(shape)
-    return joined
 
 
 def _scalar(op: str, func: Function) -> Function:
@@ -346,6 +409,6 @@ def _second(
         vectors = _vector(op, v, leaves, "the inputs")
         value = _scalar(op, func)(*leaves)
         _outputs(op, value, strict)
-        first = _pulled(op, (value,), leaves, (zeros_like(value) + 1,), True, strict)
-        found = _pulled(op, first, leaves, vectors, create_graph, strict)
+        first = pulled(op, (value,), leaves, (zeros_like(value) + 1,), True, strict)
+        found = pulled(op, first, leaves, vectors, create_graph, strict)
     return _finished(value, create_graph), _finished(_shaped(several, found), create_graph)

@@ -1,18 +1,16 @@
 """What happens to the values that the tape saves: hooks that store them elsewhere.
 
-The recorders know nothing of hooks. While a context is open anywhere, `Node` has an `__init__` that tells
-the innermost one of a new node; with none open it has none, and recording costs what it always costs. A
-node is told of before it is complete, so its values are packed when the next one is made, or at the end of
-the context.
+The recorders know nothing of hooks: while a context is open the innermost one hears of new nodes
+(`births.py`). A node is told of before it is complete, so its values are packed when the next one is made,
+or at the end of the context.
 """
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar, Token
-from types import TracebackType
+from contextvars import ContextVar
+from types import FrameType, TracebackType
 from typing import Any
 
 from .. import stamps
@@ -21,25 +19,24 @@ from ..errors import GraphError
 from ..record import record1
 from ..tape import Joint, Node, Output, output_node, recording_mode
 from ..tensor import Tensor, wrap
+from . import births
+from .scope import Mode, Scope
 
-__all__ = ["save_on_cpu", "saved_tensors_hooks"]
+__all__ = ["disable_saved_tensors_hooks", "save_on_cpu", "saved_tensors_hooks"]
 
 current_hooks: ContextVar[saved_tensors_hooks | None]
 current_hooks = ContextVar("tapegrad_saved_tensors_hooks", default=None)
-
-_lock = threading.Lock()
-_open = 0  # contexts open in the whole process
+_disabled: ContextVar[str | None] = ContextVar("tapegrad_disabled_hooks", default=None)
 
 
-def _tell(node: Node) -> None:
-    """`Node.__init__` while a context is open."""
+def _born(node: Node, frame: FrameType) -> None:
     hooks = current_hooks.get()
     if hooks is not None and hooks._tokens:
         hooks._settle()
         hooks._pending.append(node)
 
 
-class saved_tensors_hooks:
+class saved_tensors_hooks(Scope):
     """A context that stores what the tape saves in a form of the user's choice.
 
     Each value that an operation inside saves for its gradient is given to `pack_hook`, and what that
@@ -54,7 +51,8 @@ class saved_tensors_hooks:
             be called again when the graph is retained.
 
     Raises:
-        GraphError: if `pack_hook` changes its tensor, or `unpack_hook` returns something that does not fit.
+        GraphError: if `pack_hook` changes its tensor, or `unpack_hook` returns something that does not fit;
+            inside `disable_saved_tensors_hooks`.
 
     Example:
         >>> import tapegrad as tg
@@ -77,17 +75,23 @@ class saved_tensors_hooks:
     def __init__(
         self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]
     ) -> None:
+        super().__init__()
         self.pack_hook = pack_hook
         self.unpack_hook = unpack_hook
         self._pending: list[Node] = []
-        self._tokens: list[Token[saved_tensors_hooks | None]] = []
+
+    _variable: ContextVar[Any] = current_hooks
+
+    @property
+    def _value(self) -> saved_tensors_hooks:
+        return self
 
     def __enter__(self) -> None:
-        global _open
-        with _lock:
-            _open += 1
-            Node.__init__ = _tell  # type: ignore[method-assign, assignment]
-        self._tokens.append(current_hooks.set(self))
+        message = _disabled.get()
+        if message is not None:
+            raise GraphError(message)
+        births.listen(_born)
+        super().__enter__()
 
     def __exit__(
         self,
@@ -95,12 +99,8 @@ class saved_tensors_hooks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        global _open
-        current_hooks.reset(self._tokens.pop())
-        with _lock:
-            _open -= 1
-            if not _open:
-                del Node.__init__
+        super().__exit__(kind, error, trace)
+        births.ignore(_born)
         if kind is None:
             self._settle()
         self._pending = []
@@ -162,6 +162,11 @@ class Packed:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._get())
+
+    @property
+    def held(self) -> Any:
+        """What is kept in memory for the values; asking for it unpacks nothing."""
+        return self.values
 
     def _get(self) -> list[Any]:
         last = [value() if isinstance(value, weakref.ref) else value for value in self.last]
@@ -264,3 +269,36 @@ class save_on_cpu(saved_tensors_hooks):
         super().__init__(
             lambda tensor: (tensor.device, tensor.cpu()), lambda packed: packed[1].to(packed[0])
         )
+
+
+class disable_saved_tensors_hooks(Mode):
+    """A mode in which no `saved_tensors_hooks` may be opened, for code that cannot do with them.
+
+    Checkpoints need no hooks here, so they work inside.
+
+    Args:
+        error_message: message of the error.
+
+    Raises:
+        GraphError: with this message, where hooks are opened inside; or at once, if some are open.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> graph = tg.autograd.graph
+        >>> with graph.disable_saved_tensors_hooks("no hooks here"), graph.save_on_cpu():
+        ...     pass
+        Traceback (most recent call last):
+        tapegrad.errors.GraphError: no hooks here
+    """
+
+    _variable: ContextVar[Any] = _disabled
+
+    def __init__(self, error_message: str) -> None:
+        super().__init__()
+        self.error_message = error_message
+
+    @property
+    def _value(self) -> str:
+        if current_hooks.get() is not None:
+            raise GraphError(self.error_message)
+        return self.error_message

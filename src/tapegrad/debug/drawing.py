@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .table import dtypes, label, shapes
+from .table import dtypes, label, shapes, time
 
 if TYPE_CHECKING:
     from .listing import Entry, Tape
@@ -41,9 +41,13 @@ def dot(tape: Tape) -> str:
     return "\n".join([*lines, "}"])
 
 
-def _label(entry: Entry) -> tuple[str, str]:
+def _label(entry: Entry) -> list[str]:
+    lines = [label(entry), f"{shapes(entry)} {dtypes(entry)}"]
+    times = (entry.forward_time, "forward"), (entry.backward_time, "backward")
+    lines.append(", ".join(f"{time(spent)} {what}" for spent, what in times if spent is not None))
+    lines += [entry.module or "", entry.line or ""]
     # line breaks within a name would end the label's line, or the statement
-    return " ".join(label(entry).split()), f"{shapes(entry)} {dtypes(entry)}"
+    return [" ".join(line.split()) for line in lines if line]
 
 
 def _arrows(tape: Tape) -> Iterator[tuple[int, int, int | None]]:

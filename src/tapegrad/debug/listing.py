@@ -8,11 +8,15 @@ from operator import attrgetter
 from typing import Any, NamedTuple, overload
 
 from .._typing import DType, Shape
+from ..autograd.checkpoint import Recomputed
+from ..autograd.graph import Packed
+from ..autograd.origins import origins
 from ..device import is_array, owner
 from ..errors import ArgumentError, GraphError
 from ..tape import Leaf, Node, Output
 from ..tensor import Tensor
 from . import drawing, table
+from .steps import Root, Steps, operation
 
 Names = Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]
 
@@ -72,6 +76,15 @@ class Entry:
         saved_bytes: size of the memory that this entry answers for, see `Tape`.
         freed: whether a backward has dropped what was saved.
         node: the node itself, as `Tensor.grad_fn` gives it.
+        recomputed: whether what its rules read is computed again when it is needed, by a checkpoint; then
+            `saved` is what is kept for that, on the account of the checkpoint's first operation.
+        module: path and kind of the module that it ran in, such as `encoder.2 (Linear)`.
+        line: the line of the program that called it, `file.py:123 in function`.
+        gradient_of: if it is part of the recorded gradient of an operation, that one's name.
+        forward_time, backward_time: seconds that it took and that its rules took.
+
+    The last five are known of operations recorded under `debug.recording`, all but the backward time also
+    under `autograd.detect_anomaly`, and None for others.
 
     Example:
         >>> import tapegrad as tg
@@ -94,6 +107,12 @@ class Entry:
     saved_bytes: int
     freed: bool
     node: Node = field(repr=False)
+    recomputed: bool = False
+    module: str | None = None
+    line: str | None = None
+    gradient_of: str | None = None
+    forward_time: float | None = None
+    backward_time: float | None = None
 
     @property
     def shape(self) -> Shape:
@@ -117,6 +136,8 @@ class Tape(Sequence[Entry]):
     the memory it looks at. The value of a leaf is no cost of the tape as long as its tensor lives, so it
     stands in `leaf_bytes`; all other memory is in the `saved_bytes` of the first entry that saved it. What
     a `Function` keeps as attributes of its `ctx` is not seen.
+
+    Lines, modules and times are shown of what was recorded under `debug.recording`.
 
     Args:
         tensors: the results; each must require grad.
@@ -150,14 +171,15 @@ class Tape(Sequence[Entry]):
         [False, True, True, True]
     """
 
-    __slots__ = ("__weakref__", "_entries", "leaf_bytes", "roots", "saved_bytes")
+    __slots__ = ("__weakref__", "_entries", "_roots", "leaf_bytes", "roots", "saved_bytes")
 
     roots: tuple[int, ...]
     saved_bytes: int
     leaf_bytes: int
 
     def __init__(self, *tensors: Tensor, names: Names | None = None) -> None:
-        nodes = _collect([_root(tensor, i, len(tensors)) for i, tensor in enumerate(tensors)])
+        self._roots = [_root(tensor, i, len(tensors)) for i, tensor in enumerate(tensors)]
+        nodes = _collect(root.node for root in self._roots)
         if not nodes:
             raise ArgumentError("tape: needs at least one tensor, got none")
         called = _names_by_node(names)
@@ -165,7 +187,7 @@ class Tape(Sequence[Entry]):
         accounts = _Accounts(nodes)
         self._entries: list[Entry] = []
         for i, node in enumerate(nodes):
-            read = [None if p is None else _operation(p) for p in node.parents]
+            read = [None if p is None else operation(p) for p in node.parents]
             saved, charged = accounts.enter(i, node.saved)
             self._entries.append(
                 Entry(
@@ -180,9 +202,11 @@ class Tape(Sequence[Entry]):
                     saved_bytes=charged,
                     freed=node.saved is None,
                     node=node,
+                    recomputed=isinstance(node.saved, Recomputed) and node.saved.run is not None,
+                    **_noted(node),
                 )
             )
-        self.roots = tuple(index[_operation(t.node)] for t in tensors if t.node is not None)
+        self.roots = tuple(index[operation(root.node)] for root in self._roots)
         self.saved_bytes = sum(entry.saved_bytes for entry in self._entries)
         self.leaf_bytes = accounts.leaf_bytes
 
@@ -204,6 +228,32 @@ class Tape(Sequence[Entry]):
 
     def __repr__(self) -> str:
         return table.text(self, most=1000)
+
+    def steps(self, gradient: Any = None) -> Steps:
+        """Replay the tape one operation at a time; see `Steps`.
+
+        Args:
+            gradient: of the tensor that the tape is of, of its shape; None for a single value means 1. A
+                sequence if there are several tensors.
+
+        Returns:
+            An iterator over what each operation does; it touches nobody's `grad` and frees nothing.
+
+        Raises:
+            GraphError: if values have been freed or changed in place, or a gradient is needed.
+            ShapeError, ArgumentError, DtypeError: for a gradient that does not fit.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> x = tg.tensor([3.0, 4.0], requires_grad=True)
+            >>> for step in (x * x).sum().sqrt().tape(names={"x": x}).steps():
+            ...     print(step)
+            #3 sqrt () 1 -> #2 () 0.1
+            #2 sum () 0.1 -> #1 (2,) 0.1
+            #1 mul (2,) 0.1 -> #0 (2,) 0.3..0.4, #0 (2,) 0.3..0.4
+            #0 leaf x (2,) 0.6..0.8
+        """
+        return Steps(self, self._roots, gradient)
 
     def mermaid(self) -> str:
         """The tape as the text of a Mermaid flowchart: `n0` is the first entry, arrows go with time.
@@ -236,7 +286,7 @@ class Tape(Sequence[Entry]):
         return drawing.dot(self)
 
 
-def _root(tensor: Any, i: int, count: int) -> Node:
+def _root(tensor: Any, i: int, count: int) -> Root:
     which = f"tensor {i}" if count > 1 else "the tensor"
     if not isinstance(tensor, Tensor):
         raise ArgumentError(f"tape: {which} must be a Tensor, got {type(tensor).__name__}")
@@ -245,27 +295,18 @@ def _root(tensor: Any, i: int, count: int) -> Node:
             f"tape: {which} (shape {tensor.shape}) does not require grad, so nothing was recorded; "
             "compute it from tensors with requires_grad=True, outside no_grad()"
         )
-    return tensor.node
-
-
-def _operation(node: Node) -> Node:
-    """The node of the operation: an output among several stands for the whole."""
-    if isinstance(node, Output):
-        whole = node.parents[0]
-        assert whole is not None
-        return whole
-    return node
+    return Root(tensor.node, tensor.device)
 
 
 def _collect(roots: Iterable[Node]) -> list[Node]:
     """All operations and leaves that can be reached, by ascending time."""
-    found = list(dict.fromkeys(map(_operation, roots)))
+    found = list(dict.fromkeys(map(operation, roots)))
     seen = set(found)
     for node in found:  # grows while it is walked
         for parent in node.parents:
-            if parent is not None and (operation := _operation(parent)) not in seen:
-                seen.add(operation)
-                found.append(operation)
+            if parent is not None and (whole := operation(parent)) not in seen:
+                seen.add(whole)
+                found.append(whole)
     found.sort(key=attrgetter("seq"))
     return found
 
@@ -275,6 +316,20 @@ def _outputs(node: Node) -> tuple[Value, ...]:
     if several is None:
         return (Value(node.shape, node.dtype),)
     return tuple(Value(shape, dtype) for _, shape, dtype in several)
+
+
+def _noted(node: Node) -> dict[str, Any]:
+    """What debugging noted of a node, as attributes of its entry."""
+    origin = origins.get(node)
+    if origin is None:
+        return {}
+    return {
+        "module": origin.module,
+        "line": origin.line,
+        "gradient_of": origin.gradient_of,
+        "forward_time": origin.forward,
+        "backward_time": origin.backward,
+    }
 
 
 def _names_by_node(names: Names | None) -> dict[Node, str]:
@@ -343,13 +398,17 @@ class _Accounts:
 
 
 def _arrays(values: Any) -> list[Any]:
-    """The arrays among saved values, also inside tuples and lists, each once."""
+    """The arrays among saved values, also inside of others, each once."""
     found: dict[int, Any] = {}
     pending = [values]
     while pending:
         value = pending.pop()
         if isinstance(value, (tuple, list)):
             pending.extend(reversed(value))
+        elif isinstance(value, (Recomputed, Packed)):
+            pending.append(value.held)
+        elif isinstance(value, Tensor):  # what a hook of the user keeps in place of a value
+            pending.append(value.array)
         elif value is not None and is_array(value):
             found.setdefault(id(value), value)
     return list(found.values())

@@ -72,12 +72,11 @@ def unroll(step, initial, sizes, reverse):
 def before(y, first, sizes, reverse):
     """The state from which each step started, in the order of the rows; `y` has those after the steps."""
     pieces = []
-    last = None  # rows of the step before
+    last, room = 0, 0  # where the rows of the step before begin, and how many they are
     for rows, n in walk(sizes, reverse):
-        have = 0 if last is None else min(n, last.stop - last.start)
-        older = [y[last.start : last.start + have]] if have else []
-        pieces.append([*older, first[have:n]])
-        last = rows
+        have = min(n, room)
+        pieces.append([y[last : last + have], first[have:n]])
+        last, room = rows.start, n
     return np.concatenate(
         [part for piece in (pieces[::-1] if reverse else pieces) for part in piece]
     )

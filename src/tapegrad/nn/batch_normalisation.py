@@ -8,13 +8,15 @@ from typing import Any
 from .. import creation
 from .._typing import DTypeLike
 from ..dtypes import int64
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..ops import normalisation as ops
+from ..ops.shape import whole_number
 from ..tensor import Tensor
-from .normalisation import Affine, size
+from .module import Module
+from .normalisation import Affine
 
 
-class _Running(Affine):
+class Running(Affine):
     """Weight, bias and running statistics per channel."""
 
     dims: tuple[int, ...]  # numbers of dimensions that an input may have
@@ -34,7 +36,7 @@ class _Running(Affine):
         bias: bool,
     ) -> None:
         super().__init__()
-        self.num_features = size(type(self).__name__, "num_features", num_features)
+        self.num_features = whole_number(type(self).__name__, "num_features", num_features)
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
@@ -70,6 +72,10 @@ class _Running(Affine):
                 f"{type(self).__name__.lower()}: input must be {wanted}, got shape {input.shape}"
             )
 
+    def _channels(self, input: Tensor) -> int:
+        """How many channels an input has whose number of dimensions is right."""
+        return input.shape[1]
+
     def extra_repr(self) -> str:
         """What stands between the parentheses when the layer is printed."""
         return (
@@ -78,7 +84,7 @@ class _Running(Affine):
         )
 
 
-class _BatchNorm(_Running):
+class _BatchNorm(Running):
     def __init__(
         self,
         num_features: int,
@@ -98,6 +104,11 @@ class _BatchNorm(_Running):
     def forward(self, input: Tensor) -> Tensor:
         """Normalise; in training move the running statistics."""
         self._check(input)
+        if input.shape[1] != self.num_features and (self.affine or self.track_running_stats):
+            raise ShapeError(
+                f"{type(self).__name__.lower()}: expected {self.num_features} channels, "
+                f"got {input.shape[1]} in input of shape {input.shape}"
+            )
         counted = self.num_batches_tracked
         tracked = self.training and self.track_running_stats
         momentum = self.momentum
@@ -200,7 +211,94 @@ class BatchNorm3d(_BatchNorm):
     dims = (5,)
 
 
-class _InstanceNorm(_Running):
+class SyncBatchNorm(_BatchNorm):
+    """Normalise each channel over the batch of all processes that train together.
+
+    In a process of its own it is `BatchNorm1d`, `BatchNorm2d` or `BatchNorm3d`, whatever the input has the
+    shape for. Its parameters and buffers have their names, so that checkpoints fit.
+
+    Shape:
+        input (N, C, ...) with C = `num_features`; result the same.
+
+    Args:
+        num_features, eps, momentum, affine, track_running_stats: as for `BatchNorm1d`.
+        process_group: must be None, no groups of processes are there yet.
+        device, dtype, bias: as for `BatchNorm1d`.
+
+    Raises:
+        ArgumentError: if `num_features` is no int or negative, or there is a process group.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> model = tg.nn.Sequential(tg.nn.Conv2d(1, 2, 3), tg.nn.BatchNorm2d(2))
+        >>> tg.nn.SyncBatchNorm.convert_sync_batchnorm(model)[1]
+        SyncBatchNorm(2, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+
+    References:
+        Ioffe, Szegedy, "Batch Normalization" (2015).
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        if process_group is not None:
+            raise ArgumentError(
+                f"SyncBatchNorm: process_group must be None, got {process_group!r}; statistics are those "
+                "of this process"
+            )
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+        self.process_group = process_group
+
+    def _check(self, input: Tensor) -> None:
+        if input.ndim < 2 or not input.shape[1]:
+            raise ShapeError(
+                "syncbatchnorm: input must be at least 2-d and have channels, got shape "
+                f"{input.shape}"
+            )
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """Replace all batch normalisations of a model, which is changed, by this one.
+
+        Args:
+            module: the model.
+            process_group: must be None.
+
+        Returns:
+            The model, or what replaces it if it is a batch normalisation itself. Parameters and buffers are
+            the same as before.
+        """
+        made: dict[Module, Module] = {}
+        for old in module.modules():
+            if isinstance(old, _BatchNorm):
+                new = made[old] = cls(
+                    old.num_features, old.eps, old.momentum, old.affine, old.track_running_stats,
+                    process_group, bias=old.bias is not None,
+                )  # fmt: skip
+                for name in (
+                    "weight", "bias", "running_mean", "running_var", "num_batches_tracked", "training",
+                ):  # fmt: skip
+                    setattr(new, name, getattr(old, name))
+        for owner in list(module.modules()):
+            for name, child in list(owner._modules.items()):
+                if child in made:
+                    setattr(owner, name, made[child])
+        return made.get(module, module)
+
+
+class _InstanceNorm(Running):
     def __init__(
         self,
         num_features: int,
@@ -217,11 +315,14 @@ class _InstanceNorm(_Running):
             num_features, eps, momentum, affine, track_running_stats, device, dtype, bias
         )
 
+    def _channels(self, input: Tensor) -> int:
+        return input.shape[0 if input.ndim == self.dims[0] else 1]
+
     def forward(self, input: Tensor) -> Tensor:
         """Normalise; in training move the running statistics, if there are any."""
         self._check(input)
         single = input.ndim == self.dims[0]
-        channels = input.shape[0 if single else 1]
+        channels = self._channels(input)
         if channels != self.num_features:
             said = f"input of shape {input.shape} must have {self.num_features} channels"
             if self.affine:

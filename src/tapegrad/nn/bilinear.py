@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import creation
 from .._typing import DTypeLike
-from ..errors import ArgumentError
 from ..ops.bilinear import bilinear
+from ..ops.shape import whole_number
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -53,16 +53,9 @@ class Bilinear(Module):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
-        sizes = {"in1_features": in1_features, "in2_features": in2_features, "out_features": out_features}  # fmt: skip
-        for name, value in sizes.items():
-            least = 1 if name == "in1_features" else 0
-            if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-                raise ArgumentError(
-                    f"Bilinear: {name} must be an int of at least {least}, got {value!r}"
-                )
-        self.in1_features = in1_features
-        self.in2_features = in2_features
-        self.out_features = out_features
+        self.in1_features = whole_number("Bilinear", "in1_features", in1_features, 1)
+        self.in2_features = whole_number("Bilinear", "in2_features", in2_features)
+        self.out_features = whole_number("Bilinear", "out_features", out_features)
         shape = out_features, in1_features, in2_features
         self.weight = Parameter(creation.empty(*shape, device=device, dtype=dtype))
         self.bias = None

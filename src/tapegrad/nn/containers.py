@@ -1,8 +1,8 @@
-"""Modules that hold other modules in order."""
+"""Modules that hold other modules: in order, or by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Self
 
 from ..errors import ArgumentError, DimensionError, DtypeError
@@ -43,7 +43,7 @@ class _Ordered(Module):
         return iter(self._children())
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self.add_module(self._name_at(index), module)
+        self.add_module(self._name_at(index), _module(type(self).__name__, module))
 
     def append(self, module: Module) -> Self:
         """Add a module at the end; returns the container.
@@ -51,14 +51,18 @@ class _Ordered(Module):
         Raises:
             DtypeError: if it is no module.
         """
-        if not isinstance(module, Module):
-            raise DtypeError(f"append: needs a module, got {type(module).__name__}")
-        self.add_module(str(len(self)), module)
+        self.add_module(str(len(self)), _module("append", module))
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
-        """Add several modules at the end; returns the container."""
-        for module in list(modules):
+        """Add several modules at the end, all or none; returns the container.
+
+        Raises:
+            DtypeError: if one of them is no module.
+        """
+        if not isinstance(modules, Iterable):
+            raise DtypeError(f"extend: needs modules one by one, got {type(modules).__name__}")
+        for module in [_module("extend", module) for module in modules]:
             self.append(module)
         return self
 
@@ -67,19 +71,25 @@ class _Ordered(Module):
 
         Raises:
             DtypeError: if it is no module.
+            DimensionError: if there is no such place.
         """
-        if not isinstance(module, Module):
-            raise DtypeError(f"insert: needs a module, got {type(module).__name__}")
         children = self._children()
-        children.insert(index, module)
+        if not -len(children) <= index <= len(children):
+            raise DimensionError(
+                f"insert: index {index} is out of range, there are {len(children)} modules"
+            )
+        children.insert(index, _module("insert", module))
         self._renumber(children)
         return self
 
-    def pop(self, index: int = -1) -> Module:
-        """Take a module out and return it; those after it get new numbers."""
-        module: Module = vars(self)[self._name_at(index)]
-        del self[index]
-        return module
+    def pop(self, key: int | slice = -1) -> Any:
+        """Take a module, or those of a slice, out and return them; others get new numbers."""
+        found = self[key]
+        del self[key]
+        return found
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError
 
     def __delitem__(self, index: Any) -> None:
         names = list(self._modules)
@@ -89,8 +99,17 @@ class _Ordered(Module):
             self._renumber(self._children())
 
 
+def _module(op: str, given: Any) -> Module:
+    if not isinstance(given, Module):
+        raise DtypeError(f"{op}: needs a module, got {type(given).__name__}")
+    return given
+
+
 class Sequential(_Ordered):
     """Call modules one after the other, each on the result of the one before.
+
+    `a + b` joins two of them and `a * n` repeats one, with the same modules and not with copies;
+    `a[1:3]` is a part.
 
     Args:
         args: the modules, or one mapping from names to modules.
@@ -132,6 +151,37 @@ class Sequential(_Ordered):
         if isinstance(index, slice):
             return type(self)(dict(list(self._modules.items())[index]))
         return vars(self)[self._name_at(index)]
+
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self, *_sequential("+", other))
+
+    def __iadd__(self, other: Sequential) -> Self:
+        return self.extend(_sequential("+=", other))
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*self._children() * _times("*", times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        return self.extend(self._children() * (_times("*=", times) - 1))
+
+
+def _sequential(operator: str, given: Any) -> Sequential:
+    if not isinstance(given, Sequential):
+        raise ArgumentError(
+            f"Sequential {operator}: needs a Sequential, got {type(given).__name__}; "
+            "others are added by extend"
+        )
+    return given
+
+
+def _times(operator: str, given: Any) -> int:
+    if not isinstance(given, int):
+        raise DtypeError(f"Sequential {operator}: needs an int, got {type(given).__name__}")
+    if given <= 0:
+        raise ArgumentError(f"Sequential {operator}: needs a positive int, got {given}")
+    return given
 
 
 class ModuleList(_Ordered):
@@ -184,3 +234,106 @@ class ModuleList(_Ordered):
             for first, last, text in runs
         ]
         return framed(type(self).__name__, self.extra_repr(), rows)
+
+
+class ModuleDict(Module):
+    """Hold modules by name, as a dictionary that keeps the order in which they came.
+
+    Args:
+        modules: a mapping from names to modules, or pairs of both.
+
+    Raises:
+        ArgumentError: for a name with a dot in it, or one that the class itself uses.
+        DtypeError: if one of them is no module.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> choices = tg.nn.ModuleDict({"relu": tg.nn.ReLU(), "tanh": tg.nn.Tanh()})
+        >>> choices["gelu"] = tg.nn.GELU()
+        >>> list(choices), choices["tanh"](tg.tensor(0.0))
+        (['relu', 'tanh', 'gelu'], tensor(0.))
+    """
+
+    def __init__(self, modules: Any = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return self._modules[key]
+        except KeyError:
+            known = ", ".join(self) or "none"
+            raise KeyError(f"ModuleDict: no module {key!r}; there are: {known}") from None
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, _module("ModuleDict", module))
+
+    def __delitem__(self, key: str) -> None:
+        self[key]
+        del vars(self)[key]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        for key in list(self):
+            del self[key]
+
+    def pop(self, key: str) -> Module:
+        """Take a module out and return it; KeyError if there is none."""
+        found: Module = self[key]
+        del self[key]
+        return found
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self._modules.keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Pairs of names and modules."""
+        return self._modules.items()
+
+    def values(self) -> ValuesView[Any]:
+        """The modules."""
+        return self._modules.values()
+
+    def update(self, modules: Any) -> None:
+        """Add modules, all or none; one whose name is there replaces the one that has it.
+
+        Args:
+            modules: a mapping from names to modules, or pairs of both.
+
+        Raises:
+            ArgumentError: for something else, or a name that cannot be used.
+            DtypeError: if one of them is no module.
+        """
+        given = pairs("ModuleDict", modules)
+        for key, module in given:
+            self._check_name("ModuleDict", key)
+            _module("ModuleDict", module)
+        for key, module in given:
+            self[key] = module
+
+
+def pairs(op: str, given: Any) -> list[tuple[Any, Any]]:
+    """Keys and values of a mapping, or of an iterable of pairs."""
+    if isinstance(given, (Mapping, Module)) and hasattr(given, "items"):
+        return list(given.items())
+    if not isinstance(given, Iterable):
+        raise DtypeError(f"{op}: needs a mapping, or pairs, got {type(given).__name__}")
+    found = []
+    for place, item in enumerate(given):
+        if not isinstance(item, (tuple, list)) or len(item) != 2:
+            raise ArgumentError(
+                f"{op}: needs pairs of a name and a value, got {type(item).__name__} at {place}"
+            )
+        found.append((item[0], item[1]))
+    return found

@@ -18,6 +18,7 @@ from ..ops.convolution import (
     conv_transpose3d,
 )
 from ..ops.padding import pad
+from ..ops.shape import whole_number
 from ..ops.window import Numbers, fold, per_dimension, same_padding, unfold
 from ..tensor import Tensor
 from . import init
@@ -27,7 +28,7 @@ from .parameter import Parameter
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _Convolution(Module):
+class Convolution(Module):
     """What all convolutional layers share: their arguments, parameters and how they are printed."""
 
     ndim: int
@@ -38,7 +39,7 @@ class _Convolution(Module):
 
     def _set(
         self,
-        in_channels: int,
+        in_channels: int | None,
         out_channels: int,
         kernel_size: Any,
         stride: Any,
@@ -53,23 +54,20 @@ class _Convolution(Module):
     ) -> None:
         Module.__init__(self)
         name = type(self).__name__
-        for argument, value in (
-            ("in_channels", in_channels), ("out_channels", out_channels), ("groups", groups),
-        ):  # fmt: skip
-            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-                raise ArgumentError(
-                    f"{name}: {argument} must be an int of at least 1, got {value!r}"
-                )
-        if in_channels % groups or out_channels % groups:
+        # None in lazy layers, which learn it from their first input
+        known = 0 if in_channels is None else whole_number(name, "in_channels", in_channels, 1)
+        out_channels = whole_number(name, "out_channels", out_channels, 1)
+        groups = whole_number(name, "groups", groups, 1)
+        if known % groups or out_channels % groups:
             raise ArgumentError(
-                f"{name}: in_channels={in_channels} and out_channels={out_channels} must be divisible by "
+                f"{name}: in_channels={known} and out_channels={out_channels} must be divisible by "
                 f"groups={groups}"
             )
         modes = ("zeros",) if self.transposed else _MODES
         if padding_mode not in modes:
             wanted = " or ".join(map(repr, modes))
             raise ArgumentError(f"{name}: padding_mode must be {wanted}, got {padding_mode!r}")
-        self.in_channels = in_channels
+        self.in_channels = known
         self.out_channels = out_channels
         self.kernel_size = per_dimension(name, "kernel_size", kernel_size, self.ndim, 1)
         self.stride = per_dimension(name, "stride", stride, self.ndim, 1)
@@ -89,15 +87,21 @@ class _Convolution(Module):
         self.output_padding = per_dimension(name, "output_padding", output_padding, self.ndim, 0)
         self.groups = groups
         self.padding_mode = padding_mode
-        first, second = (
-            (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        )
-        shape = (first, second // groups, *self.kernel_size)
+        self._make(bias, device, dtype)
+        self.reset_parameters()
+
+    def _make(self, bias: bool, device: Any, dtype: DTypeLike) -> None:
+        shape = self._weight_shape(self.in_channels)
         self.weight = Parameter(creation.empty(*shape, device=device, dtype=dtype))
         self.bias = (
-            Parameter(creation.empty(out_channels, device=device, dtype=dtype)) if bias else None
+            Parameter(creation.empty(self.out_channels, device=device, dtype=dtype))
+            if bias
+            else None
         )
-        self.reset_parameters()
+
+    def _weight_shape(self, in_channels: int) -> Shape:
+        first, second = (in_channels, self.out_channels) if self.transposed else (self.out_channels, in_channels)  # fmt: skip
+        return (first, second // self.groups, *self.kernel_size)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew from their initial distribution."""
@@ -123,7 +127,7 @@ class _Convolution(Module):
         return ", ".join(shown)
 
 
-class _Forward(_Convolution):
+class _Forward(Convolution):
     """Layers of `conv1d` and its like."""
 
     def __init__(
@@ -255,7 +259,7 @@ class Conv3d(_Forward):
     ndim = 3
 
 
-class _Transposed(_Convolution):
+class _Transposed(Convolution):
     """Layers of `conv_transpose1d` and its like."""
 
     transposed = True

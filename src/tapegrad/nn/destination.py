@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .._typing import DType
 from ..device import device as Device
 from ..dtypes import as_dtype, category
-from ..errors import ArgumentError, DtypeError
+from ..errors import ArgumentError, DependencyError, DtypeError
 from ..tensor import Tensor
 
 
@@ -42,3 +43,14 @@ def _names_device(value: Any) -> bool:
     except TypeError:
         return True
     return False
+
+
+def bfloat16() -> DType:
+    """The dtype that NumPy itself does not have."""
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise DependencyError(
+            f"bfloat16: ml_dtypes cannot be imported ({error}); install it with pip install ml_dtypes"
+        ) from None
+    return as_dtype(ml_dtypes.bfloat16)

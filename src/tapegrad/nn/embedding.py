@@ -8,6 +8,7 @@ from .. import creation
 from .._typing import DTypeLike
 from ..errors import ArgumentError, ShapeError
 from ..ops import embedding as ops
+from ..ops.shape import whole_number
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -25,13 +26,10 @@ class _Table(Module):
         device: Any, dtype: DTypeLike,
     ) -> None:  # fmt: skip
         kind = type(self).__name__
-        for name, value in (("num_embeddings", rows), ("embedding_dim", features)):
-            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
-                raise ArgumentError(f"{kind}: {name} must be an int of at least 0, got {value!r}")
+        self.num_embeddings = whole_number(kind, "num_embeddings", rows)
+        self.embedding_dim = whole_number(kind, "embedding_dim", features)
         if sparse:
             raise ArgumentError(f"{kind}: sparse=True is not supported; gradients are dense")
-        self.num_embeddings = rows
-        self.embedding_dim = features
         self.padding_idx = ops.padding_row(kind, padding, rows)
         if given is None:
             made = creation.empty(rows, features, device=device, dtype=dtype)

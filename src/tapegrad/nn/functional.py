@@ -70,6 +70,7 @@ from ..ops.entropy import (
     kl_div,
     poisson_nll_loss,
 )
+from ..ops.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from ..ops.grid import affine_grid, grid_sample
 from ..ops.interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
 from ..ops.linalg import linear
@@ -86,6 +87,7 @@ from ..ops.margin import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from ..ops.multi_head import multi_head_attention_forward
 from ..ops.nn import log_softmax, softmax
 from ..ops.normalisation import (
     batch_norm,
@@ -160,6 +162,8 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -196,6 +200,7 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",

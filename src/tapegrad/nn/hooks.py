@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..autograd import origins
 from ..errors import ArgumentError, DtypeError
 from ..gradients import RemovableHandle, crossed, exclusive
 from ..record import join_family, record
 from ..tensor import Tensor, raw, wrap
 
 KINDS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+# Hooks of all modules; they run before a module's own.
+everywhere: dict[str, OrderedDict[int, Any]] = {kind: OrderedDict() for kind in KINDS}
+
+
+class Hook(NamedTuple):
+    """A function and how it is called."""
+
+    function: Callable[..., Any]
+    with_kwargs: bool = False
+    always_call: bool = False
+
+    def called(self, module: Any, args: Any, kwargs: Any, result: Any) -> Any:
+        """What it answers to the result of a call."""
+        if self.with_kwargs:
+            return self.function(module, args, kwargs, result)
+        return self.function(module, args, result)
 
 
 class HookHandle(RemovableHandle):
@@ -25,8 +43,35 @@ class HookHandle(RemovableHandle):
     def remove(self) -> None:
         """Take the hook away; a second time does nothing."""
         super().remove()
-        module = self.module
-        module._hooked = any(vars(module).get(kind) for kind in KINDS)
+        _unhook(self.module)
+
+
+def _unhook(module: Hooked) -> None:
+    held = vars(module)
+    if not any(held.get(kind) for kind in KINDS):
+        held.pop("_hooked", None)  # what the class says holds again
+
+
+def hooks_of(module: Hooked, kind: type[Any]) -> list[Any]:
+    """The forward pre-hooks of a module that are of a class."""
+    found = [hook.function for hook in module._forward_pre_hooks.values()]
+    return [function for function in found if isinstance(function, kind)]
+
+
+def take_off(module: Hooked, chosen: Callable[[Any], bool]) -> Any:
+    """Remove the first forward pre-hook that is chosen, and return it; None if there is none."""
+    for key, hook in module._forward_pre_hooks.items():
+        if chosen(hook.function):
+            del vars(module)["_forward_pre_hooks"][key]
+            _unhook(module)
+            return hook.function
+    return None
+
+
+def check_function(hook: Any) -> None:
+    """Refuse what cannot be called."""
+    if not callable(hook):
+        raise ArgumentError(f"register hook: needs a function, got {type(hook).__name__}")
 
 
 class Hooked:
@@ -40,33 +85,60 @@ class Hooked:
     _backward_pre_hooks: Mapping[int, Any] = MappingProxyType({})
 
     def _call_with_hooks(self, args: Any, kwargs: Any) -> Any:
-        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
-            if with_kwargs:
-                answer = hook(self, args, kwargs)
+        running = origins.enter(self)  # for debugging, which sends every call this way
+        try:
+            return self._call_between_hooks(args, kwargs)
+        finally:
+            origins.leave(running)
+
+    def _call_between_hooks(self, args: Any, kwargs: Any) -> Any:
+        after = self._hooks("_forward_hooks")
+        result, called = None, 0
+        try:
+            for hook in self._hooks("_forward_pre_hooks"):
+                if hook.with_kwargs:
+                    answer = hook.function(self, args, kwargs)
+                    if answer is not None:
+                        args, kwargs = answer
+                else:
+                    answer = hook.function(self, args)
+                    if answer is not None:
+                        args = answer if isinstance(answer, tuple) else (answer,)
+            watch = _Watch(self) if self._watched() else None
+            if watch:
+                args = watch.inputs(args)
+            result = self.forward(*args, **kwargs)
+            for hook in after:
+                called += 1
+                answer = hook.called(self, args, kwargs, result)
                 if answer is not None:
-                    args, kwargs = answer
-            else:
-                answer = hook(self, args)
-                if answer is not None:
-                    args = answer if isinstance(answer, tuple) else (answer,)
-        watch = _Watch(self) if self._backward_hooks or self._backward_pre_hooks else None
-        if watch:
-            args = watch.inputs(args)
-        result = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self._forward_hooks.values()):
-            answer = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-            if answer is not None:
-                result = answer
-        return watch.outputs(result) if watch else result
+                    result = answer
+            return watch.outputs(result) if watch else result
+        except Exception:
+            for hook in after[called:]:
+                if hook.always_call:
+                    _called_after_all(hook, self, args, kwargs, result)
+            raise
+
+    def _hooks(self, kind: str) -> list[Hook]:
+        return [*everywhere[kind].values(), *getattr(self, kind).values()]
+
+    def _watched(self) -> bool:
+        kinds = "_backward_pre_hooks", "_backward_hooks"
+        return any(getattr(self, kind) or everywhere[kind] for kind in kinds)
 
     def _add_hook(
-        self, kind: str, hook: Any, prepend: bool, with_kwargs: bool = False
+        self,
+        kind: str,
+        hook: Any,
+        prepend: bool,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> RemovableHandle:
-        if not callable(hook):
-            raise ArgumentError(f"register hook: needs a function, got {type(hook).__name__}")
+        check_function(hook)
         hooks = vars(self).setdefault(kind, OrderedDict())
         handle = HookHandle(self, hooks)
-        hooks[handle.id] = (hook, with_kwargs)
+        hooks[handle.id] = Hook(hook, with_kwargs, always_call)
         if prepend:
             hooks.move_to_end(handle.id, last=False)
         self._hooked = True
@@ -89,7 +161,12 @@ class Hooked:
         return self._add_hook("_forward_pre_hooks", hook, prepend, with_kwargs)
 
     def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> RemovableHandle:
         """Call a function after `forward`; it may replace the result.
 
@@ -98,6 +175,8 @@ class Hooked:
                 `hook(module, args, kwargs, output)`.
             prepend: run before the hooks that are there.
             with_kwargs: see `hook`.
+            always_call: also after `forward` or a hook before has failed; the output is None, or what
+                it was then, and the error goes on.
 
         Returns:
             A handle whose `remove()` takes the hook off.
@@ -112,10 +191,10 @@ class Hooked:
             >>> layer(tg.tensor(1.0))
             tensor(1.)
         """
-        return self._add_hook("_forward_hooks", hook, prepend, with_kwargs)
+        return self._add_hook("_forward_hooks", hook, prepend, with_kwargs, always_call)
 
     def register_full_backward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False
+        self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
         """Call a function when the gradients of the module's results are known.
 
@@ -130,7 +209,7 @@ class Hooked:
         return self._add_hook("_backward_pre_hooks", hook, prepend)
 
     def register_full_backward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False
+        self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
         """Call a function when the gradients of the module's inputs have been computed.
 
@@ -157,6 +236,35 @@ class Hooked:
         return self._add_hook("_backward_hooks", hook, prepend)
 
 
+def _called_after_all(hook: Hook, module: Any, args: Any, kwargs: Any, result: Any) -> None:
+    try:
+        hook.called(module, args, kwargs, result)
+    except Exception as error:
+        warnings.warn(
+            f"{type(module).__name__}: a hook with always_call failed ({error!r}) after the error that "
+            "is raised",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+_debugged = False
+
+
+def _debugging(on: bool) -> None:
+    global _debugged
+    _debugged = on
+    switch()
+
+
+def switch() -> None:
+    """Send the calls of all modules past the hooks, or straight to `forward`."""
+    Hooked._hooked = _debugged or any(everywhere.values())
+
+
+origins.switches.append(_debugging)
+
+
 class _Watch:
     """One call of a module with backward hooks: all inputs pass one node, and all results another."""
 
@@ -181,8 +289,8 @@ class _Watch:
         return made(*passed) if hasattr(result, "_fields") else made(passed)
 
     def _outputs_known(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        for hook, _ in list(self.module._backward_pre_hooks.values()):
-            answer = hook(self.module, gradients)
+        for hook in self.module._hooks("_backward_pre_hooks"):
+            answer = hook.function(self.module, gradients)
             gradients = _checked("register_full_backward_pre_hook", answer, gradients)
         self.grad_output = gradients
         if not self.recorded:
@@ -190,8 +298,8 @@ class _Watch:
         return gradients
 
     def _inputs_known(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        for hook, _ in list(self.module._backward_hooks.values()):
-            answer = hook(self.module, gradients, self.grad_output)
+        for hook in self.module._hooks("_backward_hooks"):
+            answer = hook.function(self.module, gradients, self.grad_output)
             gradients = _checked("register_full_backward_hook", answer, gradients)
         return gradients
 

@@ -6,14 +6,15 @@ nothing stands between `self.weight` and the value.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
+import numpy as np
+
 from ..device import device as Device
 from ..device import move
-from ..dtypes import category
+from ..dtypes import as_dtype, category
 from ..dtypes import float16 as _float16
 from ..dtypes import float32 as _float32
 from ..dtypes import float64 as _float64
@@ -26,13 +27,26 @@ from ..errors import (
 )
 from ..gradients import clear_grad
 from ..tensor import Tensor
-from .destination import destination
+from .destination import bfloat16, destination
+from .global_hooks import (
+    register_module_forward_hook as register_module_forward_hook,
+)
+from .global_hooks import (
+    register_module_forward_pre_hook as register_module_forward_pre_hook,
+)
+from .global_hooks import (
+    register_module_full_backward_hook as register_module_full_backward_hook,
+)
+from .global_hooks import (
+    register_module_full_backward_pre_hook as register_module_full_backward_pre_hook,
+)
 from .hooks import Hooked
-from .loading import IncompatibleKeys, load
-from .parameter import Parameter
+from .parameter import Buffer, Parameter
+from .state import Stateful
+from .uninitialised import memory
 
 
-class Module(Hooked):
+class Module(Hooked, Stateful):
     """Base of everything with parameters: write `__init__` and `forward`, get the rest.
 
     Attributes that are `Parameter`s are its parameters, attributes that are modules its children, and
@@ -70,7 +84,7 @@ class Module(Hooked):
             if self._hooked:
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
-        except (ShapeError, DtypeError, DeviceError, DimensionError) as error:
+        except (ShapeError, DtypeError, DeviceError, DimensionError, ArgumentError) as error:
             _locate(error, self)
             raise
 
@@ -84,7 +98,13 @@ class Module(Hooked):
     @property
     def _buffers(self) -> Mapping[str, Any]:
         """Its own buffers by name, read-only."""
-        return MappingProxyType({k: vars(self)[k] for k in self._persistence if k in vars(self)})
+        held = vars(self)
+        found = {k: held[k] for k in self._persistence if k in held}
+        return MappingProxyType(found | {k: v for k, v in held.items() if isinstance(v, Buffer)})
+
+    def _persistent(self, name: str, value: Any) -> bool:
+        """Whether a buffer belongs to the state dict."""
+        return self._persistence.get(name, getattr(value, "persistent", True))
 
     @property
     def _modules(self) -> Mapping[str, Any]:
@@ -287,6 +307,39 @@ class Module(Hooked):
             done.append(name)
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted path, in the place of the one that is there.
+
+        Args:
+            target: the path; all modules on the way to its last name must be there.
+            module: what comes there.
+            strict: refuse to add one where there was none.
+
+        Raises:
+            ArgumentError: for an empty path or name.
+            AttributeError: if the way leads nowhere, or something else is at its end.
+            DtypeError: if `module` is no module.
+
+        Example:
+            >>> import tapegrad as tg
+            >>> model = tg.nn.Sequential(tg.nn.Linear(2, 3), tg.nn.ReLU())
+            >>> model.set_submodule("1", tg.nn.Tanh())
+            >>> model[1]
+            Tanh()
+        """
+        path, _, name = target.rpartition(".")
+        if not all(target.split(".")):
+            raise ArgumentError(f"set_submodule: needs a dotted path, got {target!r}")
+        if not isinstance(module, Module):
+            raise DtypeError(f"set_submodule: needs a module, got {type(module).__name__}")
+        parent = self.get_submodule(path)
+        held = getattr(parent, name, None)
+        if not isinstance(held, Module) and (strict or hasattr(parent, name)):
+            raise AttributeError(
+                f"set_submodule: {path or type(self).__name__!r} has no module {name!r}"
+            )
+        setattr(parent, name, module)
+
     def _get_member(self, op: str, target: str, members: Callable[[Module], Any]) -> Any:
         path, _, name = target.rpartition(".")
         found = members(self.get_submodule(path)).get(name)
@@ -302,67 +355,6 @@ class Module(Hooked):
     def get_buffer(self, target: str) -> Tensor:
         """Find the buffer at a dotted path; AttributeError if there is none."""
         return self._get_member("get_buffer", target, _own_buffers)  # type: ignore[no-any-return]
-
-    # -- its state -------------------------------------------------------------------------------
-
-    def _state(self, prefix: str = "") -> Iterator[tuple[str, Module, str, Tensor]]:
-        """Everything that a state dict names: key, owner, attribute and tensor, in its order."""
-        for path, module in self.named_modules(prefix=prefix, remove_duplicate=False):
-            start = f"{path}." if path else ""
-            for name, value in vars(module).copy().items():
-                if isinstance(value, Parameter):
-                    yield start + name, module, name, value
-            for name, persistent in module._persistence.items():
-                value = vars(module).get(name)
-                if persistent and value is not None:
-                    yield start + name, module, name, value
-
-    def state_dict(
-        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
-    ) -> Any:
-        """Collect parameters and persistent buffers by path, sharing their memory.
-
-        Args:
-            destination: mapping to fill; by default a new `OrderedDict`.
-            prefix: put before every key, with its dot.
-            keep_vars: give the parameters themselves, not detached tensors.
-
-        Returns:
-            The mapping, parameters before buffers before children.
-
-        Example:
-            >>> import tapegrad as tg
-            >>> list(tg.nn.Sequential(tg.nn.Linear(2, 3)).state_dict())
-            ['0.weight', '0.bias']
-        """
-        found = OrderedDict() if destination is None else destination
-        for key, _, _, tensor in self._state():
-            found[prefix + key] = tensor if keep_vars else tensor.detach()
-        return found
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy values into parameters and buffers; nothing is changed unless everything fits.
-
-        Args:
-            state_dict: tensors or arrays by path.
-            strict: refuse missing and unexpected keys too; shapes must fit in any case.
-            assign: let the module hold the given tensors themselves instead of copying.
-
-        Returns:
-            `(missing_keys, unexpected_keys)`, both empty when strict.
-
-        Raises:
-            StateDictError: naming every missing, unexpected and misfit entry.
-
-        Example:
-            >>> import tapegrad as tg
-            >>> a, b = tg.nn.Linear(2, 3), tg.nn.Linear(2, 3)
-            >>> a.load_state_dict(b.state_dict())
-            IncompatibleKeys(missing_keys=[], unexpected_keys=[])
-        """
-        return load(self, state_dict, strict, assign)
 
     # -- what can be done to it ------------------------------------------------------------------
 
@@ -411,15 +403,15 @@ class Module(Hooked):
         for parameter in self.parameters():
             clear_grad(parameter, set_to_none)
 
-    def _convert(self, change: Callable[[Any], Any]) -> Self:
+    def _convert(self, change: Callable[[Any], Any], recurse: bool = True) -> Self:
         """Replace the arrays of all parameters, their gradients and buffers; all or none."""
         planned: list[tuple[Tensor, Any]] = []
-        for tensor in [*self.parameters(), *self.buffers()]:
-            planned.append((tensor, change(tensor.array)))
+        for tensor in [*self.parameters(recurse), *self.buffers(recurse)]:
+            planned.append((tensor, change(memory(tensor))))
             if tensor.grad is not None:
                 planned.append((tensor.grad, change(tensor.grad.array)))
         for tensor, array in planned:
-            if array is not tensor.array:
+            if array is not memory(tensor):
                 tensor.array = array
                 if tensor.node is not None:
                     tensor.node.dtype, tensor.node.value = array.dtype, id(array)
@@ -464,6 +456,41 @@ class Module(Hooked):
         """Convert floating parameters and buffers to float16."""
         return self.to(_float16)
 
+    def bfloat16(self) -> Self:
+        """Convert floating parameters and buffers to bfloat16, which the package ml_dtypes defines."""
+        return self.to(bfloat16())
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert all parameters and buffers, integer ones too, to a dtype.
+
+        Args:
+            dst_type: the dtype.
+
+        Raises:
+            DtypeError: for an integer dtype, if a parameter requires grad; nothing is changed.
+        """
+        dtype = as_dtype(dst_type)
+        if category(dtype) < 2 and any(p.requires_grad for p in self.parameters()):
+            raise DtypeError(
+                f"type: parameters that require grad must be floating or complex, got {dtype}"
+            )
+        return self._convert(lambda array: array.astype(dtype, copy=False))
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Move to a device without the values, which are arbitrary then.
+
+        Args:
+            device: where to; None keeps every tensor where it is.
+            recurse: include all modules below.
+        """
+        place = None if device is None else Device(device)
+
+        def change(array: Any) -> Any:
+            empty = np.empty_like(array)
+            return empty if place is None else move(empty, place)
+
+        return self._convert(change, recurse)
+
     def cpu(self) -> Self:
         """Move parameters and buffers to the host."""
         return self.to("cpu")
@@ -478,9 +505,15 @@ class Module(Hooked):
         """What stands between the parentheses when the module is printed."""
         return ""
 
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name[:1].isdigit()]
+
     def __repr__(self) -> str:
         rows = [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
-        return framed(type(self).__name__, self.extra_repr(), rows)
+        return framed(self._get_name(), self.extra_repr(), rows)
 
     def __getstate__(self) -> dict[str, Any]:
         state = vars(self).copy()
@@ -517,7 +550,9 @@ def _locate(error: Any, module: Module) -> None:
     if inner is None:
         error.module = inner = module
         text = str(error)
-        error.said = text.removeprefix(f"{type(module).__name__.lower()}: ")
+        operation, colon, rest = text.partition(": ")
+        same = type(module).__name__.lower().startswith(operation.replace("_", "").lower())
+        error.said = rest if colon and same else text  # "LayerNorm: layer_norm: ..." says it twice
     for path, candidate in module.named_modules():
         if candidate is inner:
             kind = type(inner).__name__

@@ -6,25 +6,19 @@ from typing import Any
 
 from .. import creation
 from .._typing import DTypeLike
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..ops import normalisation as ops
 from ..ops.local_response import local_response_norm
+from ..ops.shape import whole_number
 from ..tensor import Tensor
 from . import init
 from .module import Module
 from .parameter import Parameter
 
 
-def size(op: str, name: str, value: Any) -> int:
-    """A number of features or groups, or an error."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
-        raise ArgumentError(f"{op}: {name} must be an int of at least 0, got {value!r}")
-    return int(value.__index__())
-
-
 def _sizes(op: str, normalized_shape: Any) -> tuple[int, ...]:
     given = normalized_shape if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
-    return tuple(size(op, "normalized_shape", n) for n in given)
+    return tuple(whole_number(op, "normalized_shape", n) for n in given)
 
 
 class Affine(Module):
@@ -209,8 +203,8 @@ class GroupNorm(Affine):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.num_groups = size("GroupNorm", "num_groups", num_groups)
-        self.num_channels = size("GroupNorm", "num_channels", num_channels)
+        self.num_groups = whole_number("GroupNorm", "num_groups", num_groups)
+        self.num_channels = whole_number("GroupNorm", "num_channels", num_channels)
         if not num_groups or num_channels % num_groups:
             raise ArgumentError(
                 f"GroupNorm: num_channels ({num_channels}) must be divisible by num_groups "
@@ -256,7 +250,7 @@ class LocalResponseNorm(Module):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
-        self.size = size
+        self.size = whole_number(type(self).__name__, "size", size, 1)
         self.alpha = alpha
         self.beta = beta
         self.k = k
@@ -268,3 +262,42 @@ class LocalResponseNorm(Module):
     def extra_repr(self) -> str:
         """What stands between the parentheses when the layer is printed."""
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(LocalResponseNorm):
+    """Divide by a power of the mean square over neighbouring channels, as many before as after.
+
+    Value: `input / (k + alpha / size * sum)**beta`, where `sum` is that of the squares of the channel itself
+    and of `(size - 1) // 2` channels on either side. For an odd size it is `LocalResponseNorm`.
+
+    Shape:
+        input (N, C, H, W); result the same.
+
+    Args:
+        size: number of channels in a window.
+        alpha, beta, k: factor, exponent, and what is added.
+
+    Raises:
+        ArgumentError: if `size` is no positive int.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.CrossMapLRN2d(3, alpha=3.0, beta=1.0)(tg.ones(1, 3, 1, 1)).flatten()
+        tensor([0.3333, 0.2500, 0.3333])
+
+    References:
+        Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks"
+        (2012), section 3.3.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise."""
+        if input.ndim != 4:
+            raise ShapeError(f"crossmaplrn2d: input must be 4-d, got shape {input.shape}")
+        window = (self.size - 1) // 2 * 2 + 1
+        return local_response_norm(
+            input, window, self.alpha * window / self.size, self.beta, self.k
+        )

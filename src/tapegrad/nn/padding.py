@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import ArgumentError
 from ..ops.arrange import unflatten
 from ..ops.padding import channel_shuffle, pad, pixel_shuffle, pixel_unshuffle
+from ..ops.window import per_dimension
 from ..tensor import Tensor
 from .module import Module
 
@@ -18,12 +20,10 @@ class _Pad(Module):
 
     def __init__(self, padding: int | Sequence[int]) -> None:
         super().__init__()
-        count = 2 * self._ndim
-        self.padding = (padding,) * count if isinstance(padding, int) else tuple(padding)
-        if len(self.padding) != count:
-            raise ArgumentError(
-                f"{type(self).__name__}: padding must be one int or {count}, got {padding!r}"
-            )
+        name, count = type(self).__name__, 2 * self._ndim
+        if isinstance(padding, (tuple, list)) and len(padding) != count:
+            raise ArgumentError(f"{name}: padding must be an int or {count} ints, got {padding!r}")
+        self.padding = per_dimension(name, "padding", padding, count, -math.inf)
 
     def forward(self, input: Tensor) -> Tensor:
         """Add elements at the edges."""

@@ -1,4 +1,4 @@
-"""`Parameter`: a tensor that a module trains."""
+"""`Parameter`: a tensor that a module trains; `Buffer`: one that only belongs to its state."""
 
 from __future__ import annotations
 
@@ -33,15 +33,7 @@ class Parameter(Tensor):
     # No __slots__: a parameter takes any attribute that its user wants to attach.
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
-        if data is None:
-            array = np.empty(0, get_default_dtype())
-        elif isinstance(data, Tensor):
-            array = data.array[...]
-        elif is_array(data):
-            array = data[...]
-        else:
-            raise DtypeError(f"Parameter: data must be a tensor, got {type(data).__name__}")
-        return _build(cls, array, requires_grad, {})
+        return _build(cls, _array("Parameter", data), requires_grad, {})  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
@@ -52,7 +44,7 @@ class Parameter(Tensor):
         known = memo.get(id(self))
         if known is not None:
             return known  # type: ignore[no-any-return]
-        copied = _build(type(self), self.array.copy(), self.requires_grad, {})
+        copied: Parameter = _build(type(self), self.array.copy(), self.requires_grad, {})
         memo[id(self)] = copied
         vars(copied).update(deepcopy(vars(self), memo))
         if self.grad is not None:
@@ -63,16 +55,55 @@ class Parameter(Tensor):
         return _build, (type(self), self.array, self.requires_grad, vars(self))
 
 
-def _build(cls: Any, array: Any, requires_grad: bool, attributes: dict[str, Any]) -> Parameter:
-    if requires_grad and category(array.dtype) != 2:
+class Buffer(Tensor):
+    """Mark a tensor as part of a module's state that is not trained: assigned, it is a buffer.
+
+    Args:
+        data: the values, any shape; the buffer looks at the same memory. None gives an empty one.
+        persistent: whether `state_dict` contains it.
+
+    Raises:
+        DtypeError: if `data` is no tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> layer = tg.nn.Module()
+        >>> layer.mean = tg.nn.Buffer(tg.zeros(2))
+        >>> list(layer.state_dict())
+        ['mean']
+    """
+
+    persistent: bool
+
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Buffer:
+        wanted = isinstance(data, Tensor) and data.requires_grad
+        array = _array("Buffer", data)
+        return _build(cls, array, wanted, {"persistent": persistent})  # type: ignore[no-any-return]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _build, (type(self), self.array, self.requires_grad, vars(self))
+
+
+def _array(op: str, data: Any) -> Any:
+    if data is None:
+        return np.empty(0, get_default_dtype())
+    if isinstance(data, Tensor):
+        return data.array[...]
+    if is_array(data):
+        return data[...]
+    raise DtypeError(f"{op}: data must be a tensor, got {type(data).__name__}")
+
+
+def _build(cls: Any, array: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
+    if requires_grad and category(array.dtype) < 2:
         raise DtypeError(
-            f"Parameter: only floating tensors can require grad, got {array.dtype}; "
+            f"Parameter: only floating or complex tensors can require grad, got {array.dtype}; "
             "pass requires_grad=False"
         )
-    parameter: Parameter = object.__new__(cls)
-    parameter.array = array
-    parameter.node = None
+    made = object.__new__(cls)
+    made.array = array
+    made.node = None
     if requires_grad:
-        parameter.node = leaf(parameter)
-    vars(parameter).update(attributes)
-    return parameter
+        made.node = leaf(made)
+    vars(made).update(attributes)
+    return made

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..device import as_array
+from .. import kernels
+from ..device import apart, as_array
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record1, record2
 from ..tensor import Tensor
-from .cast import as_operand, different_devices
+from .cast import as_operand, different_devices, not_complex
 from .choose import held
 from .elementwise import relu
 from .inplace import inplace as inplace_form
+from .output import into
 from .shape import reshape
 
 __all__ = [
@@ -37,11 +39,11 @@ def floats(op: str, input: Any) -> Tensor:
     return input
 
 
-def numbers(op: str, input: Any) -> Tensor:
-    """A tensor of real numbers, whole ones included, or an error."""
+def numbers(op: str, input: Any, kinds: str = "fiu") -> Tensor:
+    """A tensor of numbers, by default real ones, whole ones included, or an error."""
     input = as_operand(input, op)
-    if input.array.dtype.kind not in "fiu":
-        raise DtypeError(f"{op}: input must hold real numbers, got {input.array.dtype}")
+    if input.array.dtype.kind not in kinds:
+        raise DtypeError(f"{op}: input must be of real numbers, got {input.array.dtype}")
     return input
 
 
@@ -104,7 +106,7 @@ def _hardtanh(op: str, input: Any, low: Any, high: Any) -> Tensor:
 
 
 def _hardtanh_vjp(g, x, low, high):
-    return np.where((x > low) & (x < high), g, 0)
+    return kernels.masked(g, (x > low) & (x < high))
 
 
 hardtanh_ = published(hardtanh)
@@ -163,7 +165,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 def _leaky_relu_vjp(g, x, slope):
-    return np.where(x > 0, g, g * slope)
+    return kernels.select(x > 0, g, g * slope)
 
 
 leaky_relu_ = published(leaky_relu)
@@ -194,7 +196,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     input = floats("prelu", input)
     weight = as_operand(weight, "prelu", "weight")
     x = input.array
-    if x.__class__ is not weight.array.__class__:
+    if apart(x, weight.array):
         raise different_devices("prelu", input, weight)
     if weight.array.dtype != x.dtype:
         raise DtypeError(f"prelu: weight must be {x.dtype} as the input, got {weight.dtype}")
@@ -211,7 +213,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def _prelu_vjp_input(g, x, w):
-    return np.where(x > 0, g, g * w)
+    return kernels.select(x > 0, g, g * w)
 
 
 def _prelu_vjp_weight(g, x, w):
@@ -311,13 +313,21 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if not alpha:
         raise ArgumentError("celu: alpha must not be 0")
+    not_complex("celu", alpha)
     return celu_(input, alpha) if inplace else _elu("celu", input, alpha, 1.0, 1 / alpha)
 
 
 celu_ = published(celu)
 
 
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+def threshold(
+    input: Tensor,
+    threshold: float,
+    value: float,
+    inplace: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Replace what does not exceed a threshold.
 
     Value: `input` where above the threshold, else `value`. Adjoint: `g` where above, else 0.
@@ -327,6 +337,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
         threshold: the threshold.
         value: what stands for the rest.
         inplace: overwrite the input.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for a number that the dtype cannot hold.
@@ -336,6 +347,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
         >>> tg.threshold(tg.tensor([0.5, 1.5]), 1.0, -1.0)
         tensor([-1.0000,  1.5000])
     """
+    if out is not None:
+        return into(out, _threshold, input, threshold, value)
     if inplace:
         return threshold_(input, threshold, value)
     input = numbers("threshold", input)
@@ -344,14 +357,17 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     return record1(np.where(x <= low, other, x), _threshold_vjp, input, (x, low))
 
 
+_threshold = threshold  # the function, where an argument has its name
+
+
 def _threshold_vjp(g, x, low):
-    return np.where(x <= low, 0, g)
+    return kernels.masked(g, ~(x <= low))
 
 
 threshold_ = published(threshold, ", 1.0, -1.0")
 
 
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """Set small values to zero.
 
     Value: 0 where `-lambd <= input <= lambd`, else `input`. Adjoint: 0 there, else `g`.
@@ -359,20 +375,24 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     Args:
         input: tensor of any shape.
         lambd: half the width of what becomes zero.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.hardshrink(tg.tensor([-1.0, 0.3, 2.0]))
         tensor([-1.,  0.,  2.])
     """
+    if out is not None:
+        return into(out, hardshrink, input, lambd)
     input = floats("hardshrink", input)
+    not_complex("hardshrink", lambd)
     x = input.array
     small = as_array((x >= -lambd) & (x <= lambd))
     return record1(np.where(small, 0, x), _hardshrink_vjp, input, (small,))
 
 
 def _hardshrink_vjp(g, small):
-    return np.where(small, 0, g)
+    return kernels.masked(g, ~small)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -402,7 +422,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 def _softshrink_vjp(g, small):
-    return np.where(small, 0, g)
+    return kernels.masked(g, ~small)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:

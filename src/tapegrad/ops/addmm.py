@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..device import wrapping
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record3
 from ..tensor import Tensor
 from .cast import NUMBERS, as_operand, promoted
 from .linalg import product
+from .output import into
 from .products import check_dims, check_product, operands
 from .shape import permute, reshape
 
@@ -20,7 +22,13 @@ INPLACE = __all__
 
 
 def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor,
+    mat1: Tensor,
+    mat2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Add a matrix to the product of two others.
 
@@ -33,6 +41,7 @@ def addmm(
         mat2: (D, M).
         beta: factor of `input`; with 0 its values do not matter, not even NaN.
         alpha: factor of the product; with 0 its values do not matter.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N, M).
@@ -47,11 +56,19 @@ def addmm(
         tensor([[13., 23.],
                 [13., 23.]])
     """
+    if out is not None:
+        return into(out, addmm, input, mat1, mat2, beta=beta, alpha=alpha)
     return _addmm("addmm", ("mat1", "mat2"), 2, input, mat1, mat2, beta, alpha)
 
 
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Add matrices to the products of two batches of matrices.
 
@@ -63,6 +80,7 @@ def baddbmm(
         batch2: (B, D, M).
         beta: factor of `input`; with 0 its values do not matter, not even NaN.
         alpha: factor of the products; with 0 their values do not matter.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (B, N, M).
@@ -77,6 +95,8 @@ def baddbmm(
         tensor([[[7., 7.],
                  [7., 7.]]])
     """
+    if out is not None:
+        return into(out, baddbmm, input, batch1, batch2, beta=beta, alpha=alpha)
     return _addmm("baddbmm", ("batch1", "batch2"), 3, input, batch1, batch2, beta, alpha)
 
 
@@ -148,12 +168,21 @@ def _combined(x: Any, out: Any, beta: Any, alpha: Any) -> Any:
     elif alpha != 1:
         out *= alpha
     if beta != 0:
-        out += x if beta == 1 else x * beta
+        x = x if beta == 1 else x * beta
+        if x.__class__ in wrapping:  # the product may have room for one example only
+            return out + x
+        out += x
     return out
 
 
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Add a matrix to the sum of the products of two batches of matrices.
 
@@ -165,6 +194,7 @@ def addbmm(
         batch2: (B, D, M).
         beta: factor of `input`; with 0 its values do not matter, not even NaN.
         alpha: factor of the sum; with 0 its values do not matter.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N, M).
@@ -179,6 +209,8 @@ def addbmm(
         tensor([[15., 15.],
                 [15., 15.]])
     """
+    if out is not None:
+        return into(out, addbmm, input, batch1, batch2, beta=beta, alpha=alpha)
     names = "batch1", "batch2"
     input, x, y = operands("addbmm", ("input", "batch1", "batch2"), input, batch1, batch2)
     check_product("addbmm", names, x, y, (3, 3))
@@ -188,7 +220,15 @@ def addbmm(
     return _addmm("addbmm", names, 2, input, wide, reshape(y, (b * d, m)), beta, alpha)
 
 
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addmv(
+    input: Tensor,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """Add a vector to the product of a matrix and a vector.
 
     Value: `beta * input + alpha * (mat @ vec)`. Adjoint: `beta * g` for `input`,
@@ -200,6 +240,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
         vec: (M,).
         beta: factor of `input`; with 0 its values do not matter, not even NaN.
         alpha: factor of the product; with 0 its values do not matter.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N,).
@@ -213,14 +254,16 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
         >>> tg.addmv(tg.tensor([1.0, 2.0]), tg.ones(2, 3), tg.ones(3))
         tensor([4., 5.])
     """
+    if out is not None:
+        return into(out, addmv, input, mat, vec, beta=beta, alpha=alpha)
     input, mat, vec = operands("addmv", ("input", "mat", "vec"), input, mat, vec)
     check_product("addmv", ("mat", "vec"), mat, vec, (2, 1))
     beta, alpha = _factors("addmv", beta, alpha, mat)
     _check_fits("addmv", input, mat.shape[:1])
     a, v = mat.array, vec.array
-    out = _combined(input.array, product(a, v), beta, alpha)
+    result = _combined(input.array, product(a, v), beta, alpha)
     saved = None if vec.node is None else a, None if mat.node is None else v, beta, alpha
-    return record3(out, _addmv_rules, input, mat, vec, saved)
+    return record3(result, _addmv_rules, input, mat, vec, saved)
 
 
 def _addmv_vjp_input(g, a, v, beta, alpha):
@@ -238,7 +281,15 @@ def _addmv_vjp_vec(g, a, v, beta, alpha):
 _addmv_rules = (_addmv_vjp_input, _addmv_vjp_mat, _addmv_vjp_vec)
 
 
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addr(
+    input: Tensor,
+    vec1: Tensor,
+    vec2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """Add a matrix to the outer product of two vectors.
 
     Value: `beta * input + alpha * outer(vec1, vec2)`. Adjoint: `beta * g` for `input`,
@@ -250,6 +301,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
         vec2: (M,).
         beta: factor of `input`; with 0 its values do not matter, not even NaN.
         alpha: factor of the outer product.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N, M). For bools, `and` takes the place of the product and `or` that of the sum.
@@ -264,6 +316,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
         tensor([[30., 40.],
                 [60., 80.]])
     """
+    if out is not None:
+        return into(out, addr, input, vec1, vec2, beta=beta, alpha=alpha)
     input, vec1 = as_operand(input, "addr"), as_operand(vec1, "addr", "vec1")
     vec2 = as_operand(vec2, "addr", "vec2")
     check_dims("addr", "vec1", vec1, 1)
@@ -272,11 +326,11 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
     beta, alpha = _factors("addr", beta, alpha, input)
     _check_fits("addr", input, (*vec1.shape, *vec2.shape))
     u, v = vec1.array, vec2.array
-    out = u[:, None] * v
+    result = u[:, None] * v
     # alpha 0 does look at the vectors: this is no routine of BLAS in PyTorch
-    out = _combined(input.array, out * alpha if alpha == 0 else out, beta, alpha or 1)
+    result = _combined(input.array, result * alpha if alpha == 0 else result, beta, alpha or 1)
     saved = None if vec2.node is None else u, None if vec1.node is None else v, beta, alpha
-    return record3(out, _addr_rules, input, vec1, vec2, saved)
+    return record3(result, _addr_rules, input, vec1, vec2, saved)
 
 
 def _addr_vjp_input(g, u, v, beta, alpha):

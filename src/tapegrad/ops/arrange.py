@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
+from ..errors import ArgumentError, DimensionError, ShapeError
 from ..record import record1
 from ..tensor import Tensor
 from .cast import as_operand
+from .complex_numbers import conj
 from .shape import expand, normal_dim, normal_dims, permute, reshape, sizes, transpose
 from .words import implements
 
@@ -165,7 +166,6 @@ def adjoint(input: Tensor) -> Tensor:
 
     Raises:
         ShapeError: for a vector.
-        DtypeError: for a complex tensor.
 
     Example:
         >>> import tapegrad as tg
@@ -175,9 +175,7 @@ def adjoint(input: Tensor) -> Tensor:
     input = as_operand(input, "adjoint")
     if input.ndim == 1:
         raise ShapeError(f"adjoint: input must be matrices, got shape {input.shape}")
-    if input.dtype.kind == "c":
-        raise DtypeError(f"adjoint: input must be real, got {input.dtype}")
-    return transpose(input, -2, -1) if input.ndim else permute(input, ())
+    return conj(transpose(input, -2, -1) if input.ndim else permute(input, ()))
 
 
 def _hermitian(self: Tensor) -> Tensor:

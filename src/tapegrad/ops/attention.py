@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, kernels
-from ..device import backend_of
+from ..batching import over
+from ..device import apart, backend_of, move
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..kernels.attention import attention_weights
 from ..record import OUT, record
@@ -85,6 +86,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         query, key, value, mask, heads = _grouped(query, key, value, mask)
     shape = _score_shape(query, key, value)
+    query = over(query, key.array, value.array, None if mask is None else mask.array)
     if is_causal:
         arange = backend_of(query.array).namespace.arange
         mask = wrap(arange(shape[-2])[:, None] >= arange(shape[-1]))
@@ -110,7 +112,7 @@ def _attention(
         from ..random import numpy_generator  # a layer above, looked up when it runs
 
         drawn = numpy_generator(None).random(shape, dtype=np.float32) >= dropout
-        kept = drawn if isinstance(q, np.ndarray) else backend_of(q).from_host(drawn)
+        kept = move(drawn, query.device)
         share = 1 / (1 - dropout) if dropout < 1 else 0.0
     out = np.matmul(p if kept is None else p * kept * share, v)
     inputs = query, key, value, mask
@@ -156,7 +158,7 @@ def _operands(query: Any, key: Any, value: Any) -> tuple[Tensor, Tensor, Tensor]
     )  # fmt: skip
     first = tensors[0]
     for name, tensor in zip(("query", "key", "value"), tensors, strict=True):
-        if type(tensor.array) is not type(first.array):
+        if apart(tensor.array, first.array):
             raise different_devices(OP, first, tensor)
         if tensor.ndim < 2:
             raise ShapeError(f"{OP}: {name} must be (..., length, features), got {tensor.shape}")
@@ -169,7 +171,7 @@ def _operands(query: Any, key: Any, value: Any) -> tuple[Tensor, Tensor, Tensor]
 
 def _mask(attn_mask: Any, query: Tensor) -> Tensor:
     mask = as_operand(attn_mask, OP, "attn_mask")
-    if type(mask.array) is not type(query.array):
+    if apart(mask.array, query.array):
         raise different_devices(OP, query, mask)
     if mask.dtype.kind != "b" and mask.dtype not in (query.dtype, dtypes.float32):
         raise DtypeError(

@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DtypeError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..record import record1
 from ..tensor import Tensor
+from .activation import floats
 from .arithmetic import mul, neg, pow
-from .cast import as_operand
 from .elementwise import abs, relu, sign
 from .pooling import Sizes, adaptive_counts, max_pool1d, max_pool2d, max_pool3d
 from .taps import (
     adaptive,
     check_images,
-    numbers,
     on_device,
     regular,
+    spread,
     summed,
-    tap_sum,
     window_counts,
 )
+from .window import distances, per_dimension
 
 __all__ = ["adaptive_avg_pool1d", "avg_pool1d"]
 
@@ -132,11 +132,11 @@ def _avg_pool(
     divisor_override: Any,
 ) -> Tensor:
     op = f"avg_pool{ndim}d"
-    input = _real(op, input)
+    input = floats(op, input)
     check_images(op, input, ndim)
-    kernel = numbers(op, "kernel_size", kernel_size, ndim, 1)
-    steps = kernel if stride is None or stride == [] else numbers(op, "stride", stride, ndim, 1)
-    pad = numbers(op, "padding", padding, ndim)
+    kernel = per_dimension(op, "kernel_size", kernel_size, ndim, 1)
+    steps = distances(op, stride, kernel)
+    pad = per_dimension(op, "padding", padding, ndim)
     if divisor_override == 0:
         raise ArgumentError(f"{op}: divisor_override must not be zero")
     counts = window_counts(op, input.shape, kernel, steps, pad, (1,) * ndim, ceil_mode)
@@ -157,13 +157,6 @@ def _avg_pool(
     return _mean(input, tuple(plan), sizes, divisor_override)
 
 
-def _real(op: str, input: Any) -> Tensor:
-    tensor = as_operand(input, op)
-    if tensor.dtype.kind != "f":
-        raise DtypeError(f"{op}: input must be floating, got {tensor.dtype}; convert with .to()")
-    return tensor
-
-
 def _mean(input: Tensor, plan: Any, sizes: Any, divisor: Any = None) -> Tensor:
     """Sums over windows divided by the products of their sizes along the dimensions."""
     x = input.array
@@ -179,9 +172,7 @@ def _mean(input: Tensor, plan: Any, sizes: Any, divisor: Any = None) -> Tensor:
 
 
 def _avg_pool_vjp(g, plan, divisor):
-    back = tuple((dim, matrix.adjoint) for dim, matrix in plan)
-    g = g / divisor
-    return tap_sum(g, back) if isinstance(g, Tensor) else summed(g, back)
+    return spread(g / divisor, plan)
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Sizes) -> Tensor:
@@ -241,7 +232,7 @@ def adaptive_avg_pool3d(input: Tensor, output_size: int | Sequence[int | None]) 
 
 def _adaptive_avg_pool(ndim: int, input: Any, output_size: Any) -> Tensor:
     op = f"adaptive_avg_pool{ndim}d"
-    input = _real(op, input)
+    input = floats(op, input)
     check_images(op, input, ndim, channels=False)
     counts = adaptive_counts(op, input, output_size, ndim)
     return adaptive_mean(input, counts)
@@ -335,7 +326,7 @@ def _lp_pool(
     ndim: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Tensor:
     op = f"lp_pool{ndim}d"
-    input = _real(op, input)
+    input = floats(op, input)
     if norm_type == 0:
         raise ArgumentError(f"{op}: norm_type must not be zero")
     if norm_type in (np.inf, -np.inf):
@@ -344,6 +335,6 @@ def _lp_pool(
             return largest(abs(input), kernel_size, stride, 0, 1, ceil_mode)
         return neg(largest(neg(abs(input)), kernel_size, stride, 0, 1, ceil_mode))
     check_images(op, input, ndim)
-    kernel = numbers(op, "kernel_size", kernel_size, ndim, 1)
+    kernel = per_dimension(op, "kernel_size", kernel_size, ndim, 1)
     mean = _avg_pool(ndim, pow(input, norm_type), kernel, stride, 0, ceil_mode, True, None)
     return pow(mul(mul(sign(mean), relu(abs(mean))), int(np.prod(kernel))), 1.0 / norm_type)

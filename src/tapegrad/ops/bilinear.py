@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..device import apart
 from ..errors import DtypeError, ShapeError
 from ..tensor import Tensor
 from .arithmetic import add
@@ -43,7 +44,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     input1, input2, weight = (tensors[k] for k in ("input1", "input2", "weight"))
     bias = tensors.get("bias")
     for name, tensor in tensors.items():
-        if type(tensor.array) is not type(input1.array):
+        if apart(tensor.array, input1.array):
             raise different_devices("bilinear", input1, tensor)
         if tensor.dtype != input1.dtype:
             raise DtypeError(

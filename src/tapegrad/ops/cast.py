@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from .._typing import DType
-from ..device import backend_of, is_array, move
+from ..device import apart, backend_of, is_array, move
 from ..errors import ArgumentError, DeviceError, DtypeError, ShapeError
 from ..record import record1
 from ..tensor import Tensor, raw, wrap
@@ -60,7 +60,7 @@ def _transfer_vjp(g, device):
 def operand(value: Any, like: Tensor, op: str, argument: str) -> Any:
     """A tensor or a Python number from what stands beside a tensor in an operation."""
     if isinstance(value, Tensor):
-        if value.array.__class__ is not like.array.__class__:
+        if apart(value.array, like.array):
             raise different_devices(op, like, value)
         return value
     if isinstance(value, NUMBERS):
@@ -68,7 +68,7 @@ def operand(value: Any, like: Tensor, op: str, argument: str) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if is_array(value):
-        if type(value) is not type(like.array):
+        if apart(value, like.array):
             raise different_devices(op, like, wrap(value))
         return wrap(value.view())
     raise DtypeError(
@@ -140,6 +140,26 @@ def floating(input: Any, op: str) -> Tensor:
     return tensor
 
 
+def real(input: Any, op: str) -> Tensor:
+    """A tensor with a floating dtype: integers become the default dtype, complex ones are refused."""
+    if isinstance(input, Tensor) and input.array.dtype.kind == "f":
+        return input
+    tensor = floating(input, op)
+    not_complex(op, tensor)
+    return tensor
+
+
+def not_complex(op: str, *values: Any) -> None:
+    """Refuse complex tensors and numbers, which have no order."""
+    for value in values:
+        dtype = getattr(raw(value), "dtype", None)
+        if isinstance(value, complex) or (dtype is not None and dtype.kind == "c"):
+            raise DtypeError(
+                f"{op}: operands must be real, got {dtype or value}; use their real part, imaginary part "
+                "or abs()"
+            )
+
+
 def as_operand(value: Any, op: str, argument: str = "input") -> Tensor:
     """A tensor from a tensor or an array; anything else is an error."""
     if isinstance(value, Tensor):
@@ -147,6 +167,8 @@ def as_operand(value: Any, op: str, argument: str = "input") -> Tensor:
     if is_array(value):
         backend_of(value)
         return wrap(value.view())
+    if isinstance(value, np.bool_):  # what comparing NumPy's 0-d arrays gives: a mask
+        return wrap(np.asarray(value))
     raise DtypeError(f"{op}: {argument} must be a tensor, got {type(value).__name__}")
 
 
@@ -154,7 +176,7 @@ def refused(op: str, error: Exception, *operands: Any) -> Exception:
     """The error to raise when NumPy has refused the operands of an elementwise operation."""
     tensors = [o for o in operands if isinstance(o, Tensor)]
     for other in tensors[1:]:
-        if type(other.array) is not type(tensors[0].array):
+        if apart(other.array, tensors[0].array):
             return different_devices(op, tensors[0], other)
     shapes = [tuple(getattr(raw(o), "shape", ())) for o in operands]
     width = max(map(len, shapes))

@@ -11,7 +11,7 @@ from ..device import backend_of
 from ..errors import ArgumentError, ShapeError
 from ..record import OUT, record
 from ..tensor import Tensor
-from .cast import as_operand
+from .cast import as_operand, not_complex
 from .linalg import check_matched
 from .reduce import floating_operand
 from .shape import reshape
@@ -61,6 +61,7 @@ def cdist(
         tensor([[5., 1.]])
     """
     x1, x2 = floating_operand("cdist", x1), floating_operand("cdist", as_operand(x2, "cdist", "x2"))
+    not_complex("cdist", x1, x2)
     check_matched("cdist", x1, x2)
     _check_p("cdist", p)
     if compute_mode not in _MODES:
@@ -163,6 +164,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         tensor([5.0000, 1.0000, 4.2426])
     """
     input = floating_operand("pdist", input)
+    not_complex("pdist", input)
     _check_p("pdist", p)
     if input.ndim != 2:
         raise ShapeError(f"pdist: input must be a matrix, got shape {input.shape}")

@@ -12,19 +12,21 @@ from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from .cast import as_operand
 from .linalg import check_matched, matmul
+from .output import into
 from .shape import reshape
 from .words import implements
 
 __all__ = ["chain_matmul"]
 
 
-def chain_matmul(*matrices: Tensor) -> Tensor:
+def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """Product of matrices in the order that costs fewest multiplications.
 
     Value: `matrices[0] @ matrices[1] @ ...`. Adjoint: as that of `matmul`.
 
     Args:
         matrices: at least one, or a sequence of them; sizes (N, D), (D, E), (E, M) and so on.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N, M).
@@ -39,6 +41,8 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
         tensor([[12.],
                 [12.]])
     """
+    if out is not None:
+        return into(out, chain_matmul, *matrices)
     given = matrices
     if len(given) == 1 and isinstance(given[0], (tuple, list)):
         given = tuple(given[0])
@@ -49,7 +53,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return tensors[0] if len(tensors) == 1 else _multiplied("chain_matmul", tensors)
 
 
-def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Product of matrices in the order that costs fewest multiplications, vectors at the ends.
 
     Value: `tensors[0] @ tensors[1] @ ...`. Adjoint: as that of `matmul`.
@@ -57,6 +61,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     Args:
         tensors: at least two; matrices, but the first may be a vector (a row) and the last as well (a
             column).
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N, M), without N or M where a vector was given.
@@ -74,6 +79,8 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         T. H. Cormen, C. E. Leiserson, R. L. Rivest, C. Stein, "Introduction to Algorithms", section on
         matrix-chain multiplication.
     """
+    if out is not None:
+        return into(out, multi_dot, tensors)
     given = _sequence("multi_dot", tensors, 2)
     last = len(given) - 1
     for i, t in enumerate(given):
@@ -86,8 +93,8 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         given[0] = reshape(first, (1, *first.shape))
     if final.ndim == 1:
         given[-1] = reshape(final, (*final.shape, 1))
-    out = _multiplied("multi_dot", given)
-    return out if out.shape == shape else reshape(out, shape)
+    result = _multiplied("multi_dot", given)
+    return result if result.shape == shape else reshape(result, shape)
 
 
 def _sequence(op: str, given: Any, least: int) -> list[Tensor]:

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from .._typing import DType, TensorLike
+from ..device import is_array
 from ..errors import ArgumentError, DtypeError
 from ..record import ALL, record, record2
 from ..tensor import Tensor, raw, wrap
-from .arithmetic import binary
+from .arithmetic import NO_ORDER, binary, refusing
 from .cast import as_operand, cast, promoted, refused
+from .output import into
+from .words import UFUNCS, implements
 
 __all__ = ["clamp", "clip", "maximum", "minimum", "where"]
 METHODS = ["clamp", "clip", "maximum", "minimum"]
@@ -21,61 +25,73 @@ INPLACE = ["clamp", "clip"]
 ndarray = np.ndarray
 
 
-def maximum(input: TensorLike, other: TensorLike) -> Tensor:
+def maximum(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The larger of two values; NaN where either is NaN.
 
     Value: `max(input, other)`. Adjoint: `g` to the larger one, half of it to each at a tie.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.maximum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
         tensor([3., 5.])
     """
+    if out is not None:
+        return into(out, maximum, input, other)
     return _maximum(input, other)
 
 
 def _maximum_vjp_input(g, x, y):
-    return np.where(x < y, 0, np.where(x == y, g / 2, g))
+    return kernels.masked(g, ~(x <= y)) + kernels.masked(g / 2, x == y)
 
 
 def _maximum_vjp_other(g, x, y):
-    return np.where(x > y, 0, np.where(x == y, g / 2, g))
+    return kernels.masked(g, ~(x >= y)) + kernels.masked(g / 2, x == y)
 
 
-_maximum = binary(np.maximum, (_maximum_vjp_input, _maximum_vjp_other), ALL)
+_maximum = binary(
+    refusing("c", np.maximum, NO_ORDER), (_maximum_vjp_input, _maximum_vjp_other), ALL
+)
 
 
-def minimum(input: TensorLike, other: TensorLike) -> Tensor:
+def minimum(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The smaller of two values; NaN where either is NaN.
 
     Value: `min(input, other)`. Adjoint: `g` to the smaller one, half of it to each at a tie.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.minimum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
         tensor([1., 2.])
     """
+    if out is not None:
+        return into(out, minimum, input, other)
     return _minimum(input, other)
 
 
 def _minimum_vjp_input(g, x, y):
-    return np.where(x > y, 0, np.where(x == y, g / 2, g))
+    return kernels.masked(g, ~(x >= y)) + kernels.masked(g / 2, x == y)
 
 
 def _minimum_vjp_other(g, x, y):
-    return np.where(x < y, 0, np.where(x == y, g / 2, g))
+    return kernels.masked(g, ~(x <= y)) + kernels.masked(g / 2, x == y)
 
 
-_minimum = binary(np.minimum, (_minimum_vjp_input, _minimum_vjp_other), ALL)
+_minimum = binary(
+    refusing("c", np.minimum, NO_ORDER), (_minimum_vjp_input, _minimum_vjp_other), ALL
+)
 
 
-def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
+def clamp(
+    input: TensorLike, min: Any = None, max: Any = None, *, out: Tensor | None = None
+) -> Tensor:
     """Limit to a range.
 
     Value: `min(max(input, min), max)`. Adjoint: `g` where `min <= input <= max`, both ends included,
@@ -84,6 +100,7 @@ def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
     Args:
         input: tensor of any shape.
         min, max: numbers or tensors that broadcast; None for no bound. NaN stays NaN.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: if both bounds are None, or for a number that the dtype cannot hold.
@@ -94,6 +111,8 @@ def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
         >>> tg.clamp(tg.tensor([-2.0, 0.5, 2.0]), -1, 1)
         tensor([-1.0000,  0.5000,  1.0000])
     """
+    if out is not None:
+        return into(out, clamp, input, min, max)
     if min is None and max is None:
         raise ArgumentError("clamp: at least one of min and max must be given")
     given = [bound for bound in (min, max) if bound is not None]
@@ -111,34 +130,38 @@ def clamp(input: TensorLike, min: Any = None, max: Any = None) -> Tensor:
     high = bounds[-1] if max is not None else None
     x, lo, hi = raw(input), raw(low), raw(high)
     try:
-        out = x if lo is None else np.maximum(x, lo)
-        out = out if hi is None else np.minimum(out, hi)
+        result = x if lo is None else np.maximum(x, lo)
+        result = result if hi is None else np.minimum(result, hi)
     except (ValueError, TypeError) as error:
         raise refused("clamp", error, input, *bounds) from None
     return record(
-        out, (_clamp_vjp_input, _clamp_vjp_min, _clamp_vjp_max), (input, low, high), (x, lo, hi)
+        result, (_clamp_vjp_input, _clamp_vjp_min, _clamp_vjp_max), (input, low, high), (x, lo, hi)
     )
 
 
 def _clamp_vjp_input(g, x, lo, hi):
     if lo is not None:
-        g = np.where(x >= lo, g, 0)
-    return g if hi is None else np.where(x <= hi, g, 0)
+        g = kernels.masked(g, x >= lo)
+    return g if hi is None else kernels.masked(g, x <= hi)
 
 
 def _clamp_vjp_min(g, x, lo, hi):
-    g = np.where(x < lo, g, 0)
-    return g if hi is None else np.where(lo < hi, g, 0)
+    g = kernels.masked(g, x < lo)
+    return g if hi is None else kernels.masked(g, lo < hi)
 
 
 def _clamp_vjp_max(g, x, lo, hi):
     below = x > hi if lo is None else (x > hi) | (lo > hi)
-    return np.where(below, g, 0)
+    return kernels.masked(g, below)
 
 
 def held(op: str, value: Any, dtype: DType) -> Any:
-    """A real number as the dtype holds it, truncated as in PyTorch, or an error beyond its range."""
+    """A number as the dtype holds it, truncated as in PyTorch, or an error beyond its range."""
     value = value.item() if isinstance(value, np.generic) else value
+    if dtype.kind == "c":
+        return complex(value)
+    if isinstance(value, complex):
+        raise DtypeError(f"{op}: a {dtype} tensor takes a real number, got {value}")
     size = abs(value)
     if dtype.kind == "b":
         return bool(value)
@@ -156,7 +179,9 @@ def held(op: str, value: Any, dtype: DType) -> Any:
     raise ArgumentError(f"{op}: the number {value} is beyond the range of {dtype}")
 
 
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+def where(
+    condition: Any, input: Any = None, other: Any = None, *, out: Tensor | None = None
+) -> Any:
     """Choose elementwise: `input` where the condition is true, `other` elsewhere.
 
     Adjoint: `g` to the chosen one, exactly zero to the other. That zero stays zero on its way through
@@ -167,6 +192,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     Args:
         condition: bool tensor. Alone, its true positions are returned, one index tensor a dimension.
         input, other: tensors or numbers; all three shapes broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: if the condition is not bool.
@@ -178,15 +204,15 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         >>> x.grad
         tensor([0.0000, 0.0000, 0.2500])
     """
+    if out is not None:
+        return into(out, where, condition, input, other)
     condition = as_operand(condition, "where", "condition")
     c = condition.array
     if input is None and other is None:
         return tuple(wrap(index) for index in np.nonzero(c))
     if c.dtype.kind != "b":
         raise DtypeError(f"where: condition must be a bool tensor, got {c.dtype}; use e.g. x != 0")
-    if not isinstance(raw(input), (ndarray, type(c))) and not isinstance(
-        raw(other), (ndarray, type(c))
-    ):
+    if not is_array(raw(input)) and not is_array(raw(other)):
         wanted = np.result_type(np.asarray(input), np.asarray(other))
         input = cast(
             wrap(np.full_like(c, raw(input), dtype=wanted, shape=())), _number_dtype(wanted)
@@ -194,10 +220,10 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     input, other = promoted("where", (input, other))
     x, y = raw(input), raw(other)
     try:
-        out = np.where(c, x, y)
+        result = kernels.select(c, x, y)
     except (ValueError, TypeError) as error:
         raise refused("where", error, condition, input, other) from None
-    return record2(out, (_where_vjp_input, _where_vjp_other), input, other, (c,))
+    return record2(result, (_where_vjp_input, _where_vjp_other), input, other, (c,))
 
 
 def _number_dtype(dtype: Any) -> Any:
@@ -208,11 +234,22 @@ def _number_dtype(dtype: Any) -> Any:
 
 
 def _where_vjp_input(g, c):
-    return np.where(c, g, 0)
+    return kernels.masked(g, c)
 
 
 def _where_vjp_other(g, c):
-    return np.where(c, 0, g)
+    return kernels.masked(g, ~c)
 
 
 clip = clamp
+UFUNCS.update({np.maximum: maximum, np.minimum: minimum})
+
+
+@implements(np.where)
+def _np_where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    return where(condition, x, y)
+
+
+@implements(np.clip)
+def _np_clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    return clamp(a, min if a_min is None else a_min, max if a_max is None else a_max)

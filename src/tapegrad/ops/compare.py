@@ -10,7 +10,9 @@ from .._typing import TensorLike
 from ..device import as_array
 from ..errors import DtypeError
 from ..tensor import Tensor, raw, wrap
-from .cast import as_operand, promoted, refused
+from .cast import as_operand, not_complex, promoted, refused
+from .output import into
+from .words import UFUNCS
 
 __all__ = [
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
@@ -20,11 +22,15 @@ __all__ = [
 METHODS = __all__
 
 
-def _apply(ufunc: Any, op: str, input: Any, other: Any) -> Tensor:
+def _apply(ufunc: Any, op: str, input: Any, other: Any, ordered: bool = False) -> Tensor:
     x, y = raw(input), raw(other)
-    if getattr(x, "dtype", None) is not getattr(y, "dtype", 0):
+    dtype = getattr(x, "dtype", None)
+    if dtype is not getattr(y, "dtype", 0):
         input, other = promoted(op, (input, other))
         x, y = raw(input), raw(other)
+        dtype = getattr(x, "dtype", None) or y.dtype
+    if ordered and dtype.kind == "c":
+        not_complex(op, x, y)
     try:
         return wrap(as_array(ufunc(x, y)))
     except (ValueError, TypeError) as error:
@@ -38,137 +44,165 @@ def _integers(ufunc: Any, op: str, input: Any, other: Any) -> Tensor:
     return _apply(ufunc, op, input, other)
 
 
-def eq(input: TensorLike, other: TensorLike) -> Tensor:
+def eq(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Compare elementwise: bool tensor of `input == other`; it carries no gradient.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.tensor([1.0, 2.0, 3.0]) == 2
         tensor([False,  True, False])
     """
+    if out is not None:
+        return into(out, eq, input, other)
     return _apply(np.equal, "eq", input, other)
 
 
-def ne(input: TensorLike, other: TensorLike) -> Tensor:
+def ne(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Compare elementwise: bool tensor of `input != other`; it carries no gradient.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.tensor([1.0, 2.0, 3.0]) != 2
         tensor([ True, False,  True])
     """
+    if out is not None:
+        return into(out, ne, input, other)
     return _apply(np.not_equal, "ne", input, other)
 
 
-def lt(input: TensorLike, other: TensorLike) -> Tensor:
+def lt(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Compare elementwise: bool tensor of `input < other`; it carries no gradient.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.tensor([1.0, 2.0, 3.0]) < 2
         tensor([ True, False, False])
     """
-    return _apply(np.less, "lt", input, other)
+    if out is not None:
+        return into(out, lt, input, other)
+    return _apply(np.less, "lt", input, other, True)
 
 
-def le(input: TensorLike, other: TensorLike) -> Tensor:
+def le(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Compare elementwise: bool tensor of `input <= other`; it carries no gradient.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.tensor([1.0, 2.0, 3.0]) <= 2
         tensor([ True,  True, False])
     """
-    return _apply(np.less_equal, "le", input, other)
+    if out is not None:
+        return into(out, le, input, other)
+    return _apply(np.less_equal, "le", input, other, True)
 
 
-def gt(input: TensorLike, other: TensorLike) -> Tensor:
+def gt(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Compare elementwise: bool tensor of `input > other`; it carries no gradient.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.tensor([1.0, 2.0, 3.0]) > 2
         tensor([False, False,  True])
     """
-    return _apply(np.greater, "gt", input, other)
+    if out is not None:
+        return into(out, gt, input, other)
+    return _apply(np.greater, "gt", input, other, True)
 
 
-def ge(input: TensorLike, other: TensorLike) -> Tensor:
+def ge(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Compare elementwise: bool tensor of `input >= other`; it carries no gradient.
 
     Args:
         input, other: tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.tensor([1.0, 2.0, 3.0]) >= 2
         tensor([False,  True,  True])
     """
-    return _apply(np.greater_equal, "ge", input, other)
+    if out is not None:
+        return into(out, ge, input, other)
+    return _apply(np.greater_equal, "ge", input, other, True)
 
 
-def logical_and(input: TensorLike, other: TensorLike) -> Tensor:
+def logical_and(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bool tensor that is true where both are not zero.
 
     Args:
         input, other: tensors or numbers of any dtype, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.logical_and(tg.tensor([1, 0]), tg.tensor([1, 1]))
         tensor([ True, False])
     """
+    if out is not None:
+        return into(out, logical_and, input, other)
     return _apply(np.logical_and, "logical_and", input, other)
 
 
-def logical_or(input: TensorLike, other: TensorLike) -> Tensor:
+def logical_or(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bool tensor that is true where either is not zero.
 
     Args:
         input, other: tensors or numbers of any dtype, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.logical_or(tg.tensor([1, 0]), tg.tensor([1, 1]))
         tensor([ True,  True])
     """
+    if out is not None:
+        return into(out, logical_or, input, other)
     return _apply(np.logical_or, "logical_or", input, other)
 
 
-def logical_xor(input: TensorLike, other: TensorLike) -> Tensor:
+def logical_xor(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bool tensor that is true where exactly one is not zero.
 
     Args:
         input, other: tensors or numbers of any dtype, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.logical_xor(tg.tensor([1, 0]), tg.tensor([1, 1]))
         tensor([False,  True])
     """
+    if out is not None:
+        return into(out, logical_xor, input, other)
     return _apply(np.logical_xor, "logical_xor", input, other)
 
 
-def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
+def bitwise_and(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bitwise `input & other` of integers, logical of bools.
 
     Args:
         input, other: integer or bool tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for floating operands.
@@ -178,14 +212,17 @@ def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.tensor(5) & 2
         tensor(0)
     """
+    if out is not None:
+        return into(out, bitwise_and, input, other)
     return _integers(np.bitwise_and, "bitwise_and", input, other)
 
 
-def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor:
+def bitwise_or(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bitwise `input | other` of integers, logical of bools.
 
     Args:
         input, other: integer or bool tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for floating operands.
@@ -195,14 +232,17 @@ def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.tensor(5) | 2
         tensor(7)
     """
+    if out is not None:
+        return into(out, bitwise_or, input, other)
     return _integers(np.bitwise_or, "bitwise_or", input, other)
 
 
-def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
+def bitwise_xor(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bitwise `input ^ other` of integers, logical of bools.
 
     Args:
         input, other: integer or bool tensors or numbers, shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for floating operands.
@@ -212,28 +252,34 @@ def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.tensor(5) ^ 2
         tensor(7)
     """
+    if out is not None:
+        return into(out, bitwise_xor, input, other)
     return _integers(np.bitwise_xor, "bitwise_xor", input, other)
 
 
-def logical_not(input: TensorLike) -> Tensor:
+def logical_not(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bool tensor that is true where the input is zero.
 
     Args:
         input: tensor of any dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.logical_not(tg.tensor([0, 2]))
         tensor([ True, False])
     """
+    if out is not None:
+        return into(out, logical_not, input)
     return wrap(as_array(np.logical_not(as_operand(input, "logical_not").array)))
 
 
-def bitwise_not(input: TensorLike) -> Tensor:
+def bitwise_not(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Invert every bit of integers, or every bool.
 
     Args:
         input: integer or bool tensor.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a floating tensor.
@@ -243,6 +289,8 @@ def bitwise_not(input: TensorLike) -> Tensor:
         >>> ~tg.tensor([True, False])
         tensor([False,  True])
     """
+    if out is not None:
+        return into(out, bitwise_not, input)
     input = as_operand(input, "bitwise_not")
     if input.array.dtype.kind in "fc":
         raise DtypeError(f"bitwise_not: needs an integer or bool tensor, got {input.dtype}")
@@ -306,3 +354,12 @@ def equal(input: Tensor, other: Tensor) -> bool:
     if input.shape != other.shape:
         return False
     return bool(eq(input, other).all().item())
+
+
+UFUNCS.update({
+    np.equal: eq, np.not_equal: ne, np.less: lt, np.less_equal: le, np.greater: gt, np.greater_equal: ge,
+    np.logical_and: logical_and, np.logical_or: logical_or, np.logical_xor: logical_xor,
+    np.logical_not: logical_not, np.bitwise_and: bitwise_and, np.bitwise_or: bitwise_or,
+    np.bitwise_xor: bitwise_xor, np.invert: bitwise_not, np.isnan: isnan, np.isfinite: isfinite,
+    np.isinf: isinf,
+})  # fmt: skip

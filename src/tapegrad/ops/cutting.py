@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..device import as_array, backend_of, owner
+from ..device import as_array, backend_of, owner, wrapping
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
-from ..record import join_family, record, record_view
+from ..record import join_family, record, record1, record_view
 from ..tensor import Tensor, raw, to_host
 from .cast import as_operand
 from .index import getitem
@@ -288,18 +288,34 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     def windows(along: Sequence[int]) -> tuple[int, ...]:
         return (*along[:d], along[d] * step, *along[d + 1 :], along[d])
 
+    if x.__class__ in wrapping:  # what one example looks at is no memory of its own
+        return record1(kernels.unfold_along(x, d, size, step), _unfold_vjp, input, (d, n, step))
     shape = (*x.shape[:d], count, *x.shape[d + 1 :], size)
     storage = _storage(x)
     if storage is None:
         x = x.copy()
         storage = x.reshape(-1), 0
     out = _seen(*storage, x, shape, windows(_strides(x)))
-    own = windows(_row_order(x.shape))
-    return record_view(out, _unfold_vjp, input, (x.shape, own, step < size))
+    return record_view(out, _unfold_vjp, input, (d, n, step))
 
 
-def _unfold_vjp(g, shape, strides, overlapping):
-    return _added(g, strides, 0, _count(shape), overlapping).reshape(shape)
+def _unfold_vjp(g, dim, n, step):
+    return kernels.fold_along(g, dim, n, step)
+
+
+kernels.unfold_along.register(Tensor)(unfold)
+
+
+@kernels.fold_along.register(Tensor)
+def fold_along(input, dim, n, step):
+    """Add windows up along a dimension, see the kernel of this name."""
+    size = input.shape[-1]
+    out = kernels.fold_along(input.array, dim, n, step)
+    return record1(out, _fold_along_vjp, input, (dim, size, step))
+
+
+def _fold_along_vjp(g, dim, size, step):
+    return kernels.unfold_along(g, dim, size, step)
 
 
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
@@ -327,6 +343,10 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     input = as_operand(input, "as_strided")
     x = input.array
     shape, strides = sizes("as_strided", (size,)), sizes("as_strided", (stride,))
+    if x.__class__ in wrapping:
+        raise ArgumentError(
+            "as_strided: inside vmap one example has no memory of its own; use unfold, reshape or an index"
+        )
     storage = _storage(x)
     if storage is None:
         raise ArgumentError("as_strided: the memory has gaps; use contiguous() first")
@@ -362,8 +382,8 @@ def _as_strided_vjp(g, strides, offset, shape, own_strides, start, size):
     places = _places(raw(g), shape, own_strides, start)
     if any(stride == 0 and n > 1 for n, stride in zip(shape, own_strides, strict=True)):
         # elements that share a place share its gradient
-        shared = np.zeros_like(raw(g), shape=(size,))
-        np.add.at(shared, places, np.ones_like(raw(g), shape=()))
+        shared = np.zeros_like(raw(g).real, shape=(size,))
+        np.add.at(shared, places, np.ones_like(shared, shape=()))
         return flat[places] / shared[places]
     return flat[places]
 
@@ -426,10 +446,10 @@ def _places(like: Any, shape: Any, strides: Any, offset: int) -> Any:
     return places
 
 
-def _added(g, strides, offset, size, overlapping=True):
+def _added(g, strides, offset, size):
     """A memory of so many zeros with `g` added where a view of it has its elements."""
     places = _places(raw(g), g.shape, strides, offset).reshape(-1)
-    return kernels.index_add(g.reshape(-1), ((places,),), (size,), overlapping)
+    return kernels.index_add(g.reshape(-1), ((places,),), (size,), True)
 
 
 @implements(np.array_split)
@@ -450,3 +470,13 @@ def _numpy_vsplit(ary: Any, indices_or_sections: Any) -> Any:
 @implements(np.dsplit)
 def _numpy_dsplit(ary: Any, indices_or_sections: Any) -> Any:
     return list(dsplit(ary, indices_or_sections))
+
+
+@implements(np.split)
+def _numpy_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    n, sections = ary.shape[axis], indices_or_sections
+    if isinstance(sections, int) and (sections <= 0 or n % sections):
+        raise ArgumentError(
+            f"np.split: {sections} parts of {n} elements are not equal; use np.array_split"
+        )
+    return list(tensor_split(ary, sections, axis))

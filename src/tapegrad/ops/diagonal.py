@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..batching import widened
 from ..device import as_array
 from ..errors import ArgumentError, DimensionError, ShapeError
 from ..record import record, record1, record_view
 from ..tensor import Tensor
 from .cast import as_operand
+from .output import into
 from .shape import clone, flatten, normal_dim, tensors_of
 from .words import implements
 
@@ -117,7 +119,7 @@ def _diag_embed_vjp(g, offset, dim1, dim2):
     return np.diagonal(g, offset, dim1, dim2)
 
 
-def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """A matrix with a vector on a diagonal, or a copy of a matrix's diagonal.
 
     Adjoint: of `diag_embed` for a vector, of `diagonal` for a matrix.
@@ -125,6 +127,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     Args:
         input: 1-d or 2-d tensor.
         diagonal: which diagonal; above the main one if positive, below if negative.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: for another number of dimensions.
@@ -134,6 +137,8 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         >>> tg.diag(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
         tensor([2.])
     """
+    if out is not None:
+        return into(out, diag, input, diagonal)
     input = as_operand(input, "diag")
     if input.ndim == 1:
         return diag_embed(input, diagonal)
@@ -161,12 +166,13 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     return diag_embed(flatten(as_operand(input, "diagflat")), offset)
 
 
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of matrices, zeros above it. Adjoint: the lower triangle of `g`.
 
     Args:
         input: tensor with at least two dimensions, (..., n, m).
         diagonal: the last diagonal that is kept.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: for fewer dimensions.
@@ -177,6 +183,8 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
         tensor([[1., 0., 0.],
                 [1., 1., 0.]])
     """
+    if out is not None:
+        return into(out, tril, input, diagonal)
     input = _matrices("tril", input)
     k = whole("tril", "diagonal", diagonal)
     return record1(np.tril(input.array, k), _tril_vjp, input, (k,))
@@ -186,12 +194,13 @@ def _tril_vjp(g, k):
     return np.tril(g, k)
 
 
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The upper triangle of matrices, zeros below it. Adjoint: the upper triangle of `g`.
 
     Args:
         input: tensor with at least two dimensions, (..., n, m).
         diagonal: the first diagonal that is kept.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: for fewer dimensions.
@@ -202,6 +211,8 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
         tensor([[1., 1., 1.],
                 [0., 1., 1.]])
     """
+    if out is not None:
+        return into(out, triu, input, diagonal)
     input = _matrices("triu", input)
     k = whole("triu", "diagonal", diagonal)
     return record1(np.triu(input.array, k), _triu_vjp, input, (k,))
@@ -248,7 +259,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
         end = corner[0] + array.shape[0], corner[1] + array.shape[1]
         blocks.append((slice(corner[0], end[0]), slice(corner[1], end[1])))
         corner = end
-    out = np.zeros_like(arrays[0], shape=corner)
+    out = np.zeros_like(widened(arrays[0], *arrays), shape=corner)
     for block, array in zip(blocks, arrays, strict=True):
         out[block] = array
     return record(as_array(out), _block_diag_vjp, parts, (blocks, [t.shape for t in parts]))

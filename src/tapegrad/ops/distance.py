@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..kernels import conj, direction
 from ..record import record2
 from ..tensor import Tensor
-from .cast import as_operand, promoted
+from .cast import as_operand, not_complex, promoted
 from .loss import _reduction as check_reduction
 from .norms import norm
 from .reduce import mean, sum
@@ -32,7 +33,15 @@ def same_shape(op: str, input: Tensor, target: Tensor, name: str = "target") -> 
 
 
 def paired(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
-    """Input and target of one shape, floating dtype and device."""
+    """Input and target of one shape, real floating dtype and device."""
+    input, target = paired_any(op, input, target)
+    if input.array.dtype.kind != "f":
+        not_complex(op, input)
+    return input, target
+
+
+def paired_any(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
+    """Input and target of one shape, floating or complex dtype, and device."""
     input, target = as_operand(input, op), as_operand(target, op, "target")
     same_shape(op, input, target)
     x, y = input.array, target.array
@@ -80,10 +89,10 @@ def l1_loss(
 ) -> Tensor:
     """Mean absolute error.
 
-    Value: mean of `|input - target|`. Adjoint: `g * sign(input - target)`, and its negative for `target`.
+    Value: mean of `|input - target|`. Adjoint: `g * sgn(input - target)`, and its negative for `target`.
 
     Args:
-        input: tensor of any shape.
+        input: tensor of any shape; the error of complex numbers is real.
         target: tensor of the same shape.
         reduction: "mean", "sum" or "none".
         weight: of the same shape; the mean is divided by their sum.
@@ -97,7 +106,7 @@ def l1_loss(
         tensor(1.5000)
     """
     check_reduction("l1_loss", reduction)
-    input, target = paired("l1_loss", input, target)
+    input, target = paired_any("l1_loss", input, target)
     if weight is not None:
         same_shape("l1_loss", input, as_operand(weight, "l1_loss", "weight"), "weight")
         total = weighted("l1_loss", l1_loss(input, target, "none"), weight, _whole(reduction))
@@ -112,11 +121,11 @@ def _whole(reduction: str) -> str:
 
 
 def _l1_loss_vjp_input(g, x, y, scale):
-    return np.sign(x - y) * (g * scale)
+    return conj(direction(x - y)) * (g * scale)
 
 
 def _l1_loss_vjp_target(g, x, y, scale):
-    return np.sign(y - x) * (g * scale)
+    return conj(direction(y - x)) * (g * scale)
 
 
 def huber_loss(
@@ -262,6 +271,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         tensor([0.7071])
     """
     x1, x2 = promoted("cosine_similarity", (x1, x2), floating=True)
+    not_complex("cosine_similarity", x1)
     return sum(_unit(x1, dim, eps) * _unit(x2, dim, eps), dim)
 
 

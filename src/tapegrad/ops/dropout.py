@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..device import as_array
 from ..errors import ArgumentError, ShapeError
 from ..record import record1
 from ..tensor import Tensor
@@ -25,7 +26,7 @@ __all__ = ["rrelu", "rrelu_"]
 def _uniform(shape: Any, generator: Any) -> Any:
     from ..random import numpy_generator  # a layer above, looked up when it runs
 
-    return np.asarray(numpy_generator(generator).random(shape, dtype=np.float32))
+    return as_array(numpy_generator(generator).random(shape, dtype=np.float32))
 
 
 def _idle(op: str, p: float, training: bool) -> bool:

@@ -1,4 +1,8 @@
-"""Eigenvalues and eigenvectors."""
+"""Eigenvalues and eigenvectors.
+
+In the formulas `A'` is the conjugate transpose of `A`, for real matrices the transpose, and `g` PyTorch's
+gradient of a factor. The rules get and return its conjugate, and so take the conjugates of the factors.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ import numpy as np
 
 from ..dtypes import complex64, complex128
 from ..errors import ArgumentError
+from ..kernels import conj
 from ..record import record
-from ..tensor import Tensor, wrap
-from .lapack import identity, lapack, single, square
+from ..tensor import Tensor, raw, wrap
+from .lapack import adjoint, check_gauge, identity, lapack, single, square
+from .output import into
 from .words import implements
 
 __all__: list[str] = []
@@ -24,31 +30,36 @@ eig_pair: Any = namedtuple("eig", ("eigenvalues", "eigenvectors"))  # type: igno
 
 
 @single
-def eigh(A: Tensor, UPLO: str = "L") -> Any:
-    """Eigenvalues and eigenvectors of symmetric matrices.
+def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, ...] | None = None) -> Any:
+    """Eigenvalues and eigenvectors of symmetric, or Hermitian, matrices.
 
-    Value: `A = V diag(w) V'`, w ascending. Adjoint: `V (diag(gw) + F * (V' gV)) V'` with
-    `F = 1 / (w_j - w_i)` off the diagonal and 0 on it (Giles 2008, 3.1).
+    Value: `A = V diag(w) V'`, w ascending. Adjoint: `V (diag(gw) + F * (V' gV - gV' V) / 2) V'` with
+    `F = 1 / (w_j - w_i)` off the diagonal and 0 on it (Giles 2008, 3.1); it is symmetric itself.
 
     The gradient through V is infinite where eigenvalues coincide, and depends on the vectors' signs,
-    which are arbitrary, unless the result does not. Through the eigenvalues alone there is no such
-    restriction.
+    which are arbitrary, unless the result does not; complex vectors are arbitrary up to a phase, and a
+    gradient that depends on it is refused. Through the eigenvalues alone there is no such restriction.
 
     Args:
         A: (..., N, N); taken to be symmetric, of which one triangle is read.
         UPLO: `"L"` to read the lower triangle, `"U"` the upper.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
-        Named tuple `(eigenvalues, eigenvectors)`, (..., N) and (..., N, N) with vectors as columns.
+        Named tuple `(eigenvalues, eigenvectors)`, (..., N), real, and (..., N, N) with vectors as
+        columns.
 
     Raises:
         ArgumentError: for another triangle.
+        GraphError: by `backward()`, if the gradient depends on the phases of complex vectors.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.linalg.eigh(tg.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
         tensor([1., 3.])
     """
+    if out is not None:
+        return into(out, eigh, A, UPLO)
     A = square(A, "eigh")
     x = A.array
     w, v = lapack("eigh", np.linalg.eigh, x, _triangle("eigh", UPLO))
@@ -58,12 +69,17 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
 
 def _eigh_vjp(g, w, v, eye):
     gw, gv = g
-    vt = v.swapaxes(-1, -2)
+    v = conj(v)
+    vt = adjoint(v)
     if gv is None:
         return (np.matmul(v * gw[..., None, :], vt),)
     gaps = np.where(eye, 1, w[..., None, :] - w[..., :, None])
+    turned = np.matmul(vt, gv)
+    turned = (turned - adjoint(turned)) / 2
+    if v.dtype.kind == "c":
+        check_gauge("eigh", np.where(eye, raw(turned), 0))
     diagonal = 0 if gw is None else gw[..., None, :]
-    return (np.matmul(v, np.matmul(np.where(eye, diagonal, np.matmul(vt, gv) / gaps), vt)),)
+    return (np.matmul(v, np.matmul(np.where(eye, diagonal, turned / gaps), vt)),)
 
 
 def _triangle(op: str, UPLO: Any) -> str:
@@ -73,20 +89,23 @@ def _triangle(op: str, UPLO: Any) -> str:
 
 
 @single
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
-    """Eigenvalues of symmetric matrices, ascending, with a gradient where they coincide.
+def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
+    """Eigenvalues of symmetric, or Hermitian, matrices, ascending and real.
 
-    Adjoint: `V diag(g) V'`.
+    Adjoint: `V diag(g) V'`, also where eigenvalues coincide.
 
     Args:
         A: (..., N, N); taken to be symmetric, of which one triangle is read.
         UPLO: `"L"` to read the lower triangle, `"U"` the upper.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.linalg.eigvalsh(tg.tensor([[2.0, 1.0], [1.0, 2.0]]))
         tensor([1., 3.])
     """
+    if out is not None:
+        return into(out, eigvalsh, A, UPLO)
     A = square(A, "eigvalsh")
     if A.node is not None:
         return eigh(A, UPLO)[0]
@@ -99,41 +118,82 @@ implements(np.linalg.eigvalsh)(eigvalsh)
 
 
 @single
-def eig(A: Tensor) -> Any:
-    """Eigenvalues and eigenvectors of square matrices, complex and **without gradient**.
+def eig(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> Any:
+    """Eigenvalues and eigenvectors of square matrices; complex, whatever the matrices.
 
-    Complex results are not recorded yet: what is computed from them carries no gradient. For
-    symmetric matrices use `eigh`, which is differentiable.
+    Value: `A V = V diag(w)`, every column of V of length 1. Adjoint, with `T = V' gV` and
+    `F = 1 / (w_j - w_i)` off the diagonal and 0 on it:
+    `inv(V') (diag(gw) + conj(F) * (T - V' V diag(Re(T)))) V'` (Boeddeker et al. 2017).
+
+    The gradient is infinite where eigenvalues coincide. That through V exists where it does not depend
+    on the vectors' phases, which are arbitrary, and is refused otherwise. For symmetric matrices `eigh` is
+    better.
 
     Args:
         A: (..., N, N).
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         Named tuple `(eigenvalues, eigenvectors)`, complex, in no particular order.
+
+    Raises:
+        GraphError: by `backward()`, if the gradient depends on the phases of the vectors.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.linalg.eig(tg.tensor([[0.0, 1.0], [-1.0, 0.0]])).eigenvalues.shape
         (2,)
+
+    References:
+        C. Boeddeker, P. Hanebrink, L. Drude, J. Heymann, R. Haeb-Umbach, "On the computation of
+        complex-valued gradients with application to statistically optimum beamforming",
+        arXiv:1701.00392, 2017.
     """
+    if out is not None:
+        return into(out, eig, A)
     A = square(A, "eig")
-    w, v = lapack("eig", np.linalg.eig, A.array)
-    return eig_pair(wrap(_as_complex(w)), wrap(_as_complex(v)))
+    x = A.array
+    w, v = map(_as_complex, lapack("eig", np.linalg.eig, x))
+    return eig_pair(*record((w, v), _eig_vjp, (A,), (w, v, identity(x, x.shape[-1]))))
+
+
+def _eig_vjp(g, w, v, eye):
+    gw, gv = g
+    v = np.conjugate(v)
+    vt = adjoint(v)
+    if gv is None:
+        inner = gw[..., None] * vt
+    else:
+        turned = np.matmul(vt, gv)
+        check_gauge("eig", np.where(eye, raw(turned), 0).imag)
+        grown = np.add.reduce(np.where(eye, (turned + np.conjugate(turned)) / 2, 0), axis=-2)
+        turned = turned - np.matmul(vt, v) * grown[..., None, :]
+        gaps = np.where(eye, 1, w[..., None, :] - w[..., :, None])
+        diagonal = 0 if gw is None else gw[..., None, :]
+        inner = np.matmul(np.where(eye, diagonal, turned / gaps), vt)
+    return (np.linalg.solve(vt, inner),)
 
 
 @single
-def eigvals(A: Tensor) -> Tensor:
-    """Eigenvalues of square matrices, complex and **without gradient**; see `eig`.
+def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Eigenvalues of square matrices; complex, whatever the matrices.
+
+    Adjoint: `inv(V') diag(g) V'`, V being the eigenvectors; it exists where V has an inverse.
 
     Args:
         A: (..., N, N).
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.linalg.eigvals(tg.tensor([[2.0, 1.0], [0.0, 2.0]])).dtype
         dtype('complex64')
     """
+    if out is not None:
+        return into(out, eigvals, A)
     A = square(A, "eigvals")
+    if A.node is not None:
+        return eig(A)[0]
     return wrap(_as_complex(lapack("eigvals", np.linalg.eigvals, A.array)))
 
 

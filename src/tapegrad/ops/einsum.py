@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import Shape
+from ..device import apart
 from ..dtypes import int64
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
@@ -22,6 +23,7 @@ from .arithmetic import mul
 from .cast import as_operand, cast, different_devices
 from .diagonal import diagonal
 from .linalg import matmul
+from .output import into
 from .products import operands
 from .reduce import sum
 from .shape import normal_dim, permute, reshape
@@ -109,7 +111,7 @@ def _equation(args: Any) -> tuple[str, list[Tensor]]:
         )
     tensors = [as_operand(t, "einsum", f"operand {i}") for i, t in enumerate(given)]
     for t in tensors[1:]:
-        if type(t.array) is not type(tensors[0].array):
+        if apart(t.array, tensors[0].array):
             raise different_devices("einsum", tensors[0], t)
     return equation, tensors
 
@@ -380,7 +382,9 @@ def _layout(
     return pair, product
 
 
-def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+def tensordot(
+    a: Tensor, b: Tensor, dims: Any = 2, *, axes: Any = None, out: Tensor | None = None
+) -> Tensor:
     """Sum of products of two tensors over pairs of their dimensions.
 
     Value: for `dims=1` `sum over k of a[..., k] * b[k, ...]`. Adjoint: for each operand the same kind of
@@ -390,6 +394,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         a, b: tensors of one dtype.
         dims: how many of the last dimensions of `a` meet the first ones of `b`; or two sequences that
             name the pairs.
+        axes: NumPy's name of `dims`.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The other dimensions of `a`, then those of `b`.
@@ -405,6 +411,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         >>> tg.tensordot(tg.ones(2, 3, 4), tg.ones(4, 3), dims=([1, 2], [1, 0]))
         tensor([12., 12.])
     """
+    dims = dims if axes is None else axes
+    if out is not None:
+        return into(out, tensordot, a, b, dims)
     a, b = operands("tensordot", ("a", "b"), a, b)
     if isinstance(dims, Tensor):
         dims = dims.tolist()

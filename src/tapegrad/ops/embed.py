@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .. import kernels
+from ..batching import widened
+from ..device import apart
 from ..errors import ArgumentError, DimensionError, ShapeError
 from ..record import record2
 from ..tensor import Tensor
 from .cast import as_operand, cast, different_devices
 from .gather import grid, slices, strides_of, zero_at
+from .output import into
 from .put import written_at
 from .shape import normal_dim
 
@@ -72,6 +75,8 @@ def slice_scatter(
     start: int | None = None,
     end: int | None = None,
     step: int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Replace a range: `out[start:end:step] = src` for dim 0, in a copy.
 
@@ -83,6 +88,7 @@ def slice_scatter(
         dim: the dimension.
         start, end: first position and the one after the last, as in a slice.
         step: distance of two positions, positive.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for a step that is not positive.
@@ -93,13 +99,15 @@ def slice_scatter(
         >>> tg.slice_scatter(tg.zeros(4), tg.ones(2), start=1, step=2)
         tensor([0., 1., 0., 1.])
     """
+    if out is not None:
+        return into(out, slice_scatter, input, src, dim, start, end, step)
     input = as_operand(input, "slice_scatter")
     d = _dim_of("slice_scatter", input, dim)
     if step < 1:
         raise ArgumentError(f"slice_scatter: step must be positive, got {step}")
     place = slices(d, slice(start, end, step))
-    out, src = _view_written("slice_scatter", input, src, place)
-    return record2(out, (_slice_scatter_vjp_input, _slice_scatter_vjp_src), input, src, (place,))
+    result, src = _view_written("slice_scatter", input, src, place)
+    return record2(result, (_slice_scatter_vjp_input, _slice_scatter_vjp_src), input, src, (place,))
 
 
 def _slice_scatter_vjp_input(g, place):
@@ -119,9 +127,9 @@ def _dim_of(op: str, input: Tensor, dim: int) -> int:
 def _view_written(op: str, input: Tensor, src: Any, place: Any) -> tuple[Any, Tensor]:
     """A copy of the input's array with a view replaced, and what it was replaced by."""
     src = as_operand(src, op, "src")
-    if type(src.array) is not type(input.array):
+    if apart(src.array, input.array):
         raise different_devices(op, input, src)
-    out = input.array.copy()
+    out = widened(input.array, src.array).copy()
     _check_src(op, src, out[place].shape)
     src = cast(src, input.dtype)
     out[place] = src.array
@@ -162,7 +170,7 @@ def diagonal_scatter(
     input = as_operand(input, "diagonal_scatter")
     src = as_operand(src, "diagonal_scatter", "src")
     x = input.array
-    if type(src.array) is not type(x):
+    if apart(src.array, x):
         raise different_devices("diagonal_scatter", input, src)
     a = normal_dim("diagonal_scatter", dim1, x.ndim)
     b = normal_dim("diagonal_scatter", dim2, x.ndim)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, kernels, stamps
-from ..device import backend_of
+from ..batching import check_width, widened
+from ..device import apart, backend_of, every_value
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record1
 from ..tensor import Tensor, wrap
@@ -71,7 +72,7 @@ def embedding(
 
 def _looked_up(indices: Any, weight: Tensor, padding: int | None, by_frequency: bool) -> Tensor:
     w = weight.array
-    out = np.take(w, indices, axis=0)
+    out = np.take(widened(w, indices), indices, axis=0)
     return record1(out, _embedding_vjp, weight, (indices, w.shape[0], padding, by_frequency))
 
 
@@ -101,7 +102,7 @@ def _operands(op: str, input: Any, weight: Any, sparse: bool) -> tuple[Any, Tens
         raise ArgumentError(f"{op}: sparse=True is not supported; gradients are dense")
     input, weight = as_operand(input, op), as_operand(weight, op, "weight")
     indices = _integers(op, "input", input)
-    if type(indices) is not type(weight.array):
+    if apart(indices, weight.array):
         raise different_devices(op, weight, input)
     if weight.ndim != 2:
         raise ShapeError(f"{op}: weight must be (rows, features), got shape {weight.shape}")
@@ -136,6 +137,7 @@ def _renormalise(op: str, weight: Tensor, indices: Any, max_norm: Any, norm_type
     w = weight.array
     if w.dtype.kind != "f" and not is_half(w):
         raise DtypeError(f"{op}: max_norm needs a floating weight, got {w.dtype}")
+    check_width(op, w, indices)
     if not getattr(w.flags, "writeable", True):
         raise ArgumentError(f"{op}: max_norm changes weight, which is read-only; clone() it first")
     if not indices.size or not w.shape[1]:
@@ -238,7 +240,7 @@ def _factors(op: str, given: Any, weight: Tensor, indices: Any, mode: str) -> Te
     factors = as_operand(given, op, "per_sample_weights")
     if mode != "sum":
         raise ArgumentError(f"{op}: per_sample_weights need mode='sum', got {mode!r}")
-    if type(factors.array) is not type(weight.array):
+    if apart(factors.array, weight.array):
         raise different_devices(op, weight, factors)
     if factors.shape != indices.shape:
         raise ShapeError(
@@ -265,7 +267,7 @@ def _bags(op: str, indices: Any, offsets: Any, last: bool) -> tuple[Any, int]:
         raise ArgumentError(f"{op}: offsets must be given for a 1-d input")
     offsets = as_operand(offsets, op, "offsets")
     starts = _integers(op, "offsets", offsets)
-    if type(starts) is not type(indices):
+    if apart(starts, indices):
         raise different_devices(op, wrap(indices), offsets)
     if starts.ndim != 1 or (last and not starts.size):
         raise ShapeError(f"{op}: offsets must be 1-d, and not empty with include_last_offset")
@@ -287,7 +289,7 @@ def _bags(op: str, indices: Any, offsets: Any, last: bool) -> tuple[Any, int]:
 def _largest(rows: Tensor, bag: Any, bags: int) -> Tensor:
     """The maximum over each bag's rows, which follow each other: brought side by side, then reduced."""
     sizes = np.bincount(bag, minlength=bags)
-    most = int(backend_of(bag).to_host(sizes.max())) if bags else 0
+    most = int(every_value(sizes.max()).max()) if bags else 0
     if not most:
         return kernels.add_rows(rows, bag, bags)  # zeros
     steps = backend_of(bag).namespace.arange(most)

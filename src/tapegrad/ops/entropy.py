@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..device import backend_of
+from ..device import apart, every_value
 from ..errors import ArgumentError, ShapeError
 from ..record import record, record1, record2
 from ..tensor import Tensor, wrap
-from .cast import as_operand, cast, different_devices
+from .cast import as_operand, cast, different_devices, not_complex
 from .choose import clamp, where
-from .distance import check_weight, paired, reduced, summed, weighted
+from .distance import check_weight, paired, paired_any, reduced, summed, weighted
 from .elementwise import exp, log
 from .loss import _reduction as check_reduction
 from .reduce import sum
@@ -53,7 +53,7 @@ def binary_cross_entropy(
     check_reduction(op, reduction)
     input, target = paired(op, input, target)
     x, t = input.array, target.array
-    if not backend_of(x).to_host(np.all((x >= 0) & (x <= 1))):
+    if every_value(np.any(~((x >= 0) & (x <= 1)))).any():
         raise ArgumentError(
             f"{op}: input must hold probabilities between 0 and 1; use "
             "binary_cross_entropy_with_logits for logits"
@@ -143,7 +143,7 @@ def _binary_cross_entropy_with_logits_vjp_target(g, x, t, scale):
 def _with_positive_weight(op: str, input: Tensor, target: Tensor, weight: Any) -> Tensor:
     weight = as_operand(weight, op, "pos_weight")
     check_weight(op, "pos_weight", weight, input.shape)
-    if type(weight.array) is not type(input.array):
+    if apart(weight.array, input.array):
         raise different_devices(op, input, weight)
     weight = cast(weight, input.dtype)
     x, t, w = input.array, target.array, weight.array
@@ -234,12 +234,13 @@ def poisson_nll_loss(
         tensor(1.)
     """
     check_reduction("poisson_nll_loss", reduction)
-    input, target = paired("poisson_nll_loss", input, target)
+    input, target = paired_any("poisson_nll_loss", input, target)
     if log_input:
         loss = exp(input) - target * input
     else:
         loss = input - target * log(input + eps)
     if full:
+        not_complex("poisson_nll_loss", input)
         many = target > 1
         t = where(many, target, 2.0)  # any number above 1: it is not used
         loss = loss + where(many, t * log(t) - t + 0.5 * log(t * (2 * math.pi)), 0.0)
@@ -282,6 +283,7 @@ def gaussian_nll_loss(
     check_reduction(op, reduction)
     input, target = paired(op, input, target)
     var = as_operand(var, op, "var") if not isinstance(var, (int, float)) else var
+    not_complex(op, var)
     if not isinstance(var, Tensor):
         var = wrap(np.full_like(input.array, var, shape=()))
     elif var.shape != input.shape and var.shape == input.shape[:-1]:
@@ -295,9 +297,9 @@ def gaussian_nll_loss(
                 f"last one; got {var.shape}"
             )
     v = var.array
-    if type(v) is not type(input.array):
+    if apart(v, input.array):
         raise different_devices(op, input, var)
-    if backend_of(v).to_host(np.any(v < 0)):
+    if every_value(np.any(v < 0)).any():
         raise ArgumentError(f"{op}: var must not be negative anywhere")
     var = record1(np.maximum(v, eps), _gaussian_variance_vjp, var)
     error = input - target

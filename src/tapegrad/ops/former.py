@@ -11,6 +11,7 @@ from ..tensor import Tensor, wrap
 from . import decompose
 from . import lu as factors
 from .lapack import matrix, transposed
+from .output import into
 
 __all__ = ["lu_solve", "qr", "svd"]
 METHODS = __all__
@@ -20,12 +21,13 @@ INPLACE: list[str] = []
 svd_triple: Any = namedtuple("svd", ("U", "S", "V"))  # type: ignore[name-match]
 
 
-def qr(input: Tensor, some: bool = True) -> Any:
+def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> Any:
     """Decompose into an orthogonal and an upper triangular factor; see `linalg.qr`.
 
     Args:
         input: (..., M, N).
         some: False for the complete Q (..., M, M).
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         Named tuple `(Q, R)`.
@@ -35,16 +37,25 @@ def qr(input: Tensor, some: bool = True) -> Any:
         >>> tg.qr(tg.tensor([[2.0], [0.0]])).R.abs()
         tensor([[2.]])
     """
+    if out is not None:
+        return into(out, qr, input, some)
     return decompose.qr(matrix(input, "qr", "input"), "reduced" if some else "complete")
 
 
-def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
+def svd(
+    input: Tensor,
+    some: bool = True,
+    compute_uv: bool = True,
+    *,
+    out: tuple[Tensor, ...] | None = None,
+) -> Any:
     """Singular value decomposition `U diag(S) V'`; `linalg.svd` returns the transpose of V.
 
     Args:
         input: (..., M, N).
         some: False for complete U (..., M, M) and V (..., N, N).
         compute_uv: False for zeros in the place of U and V.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         Named tuple `(U, S, V)`.
@@ -54,6 +65,8 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
         >>> tg.svd(tg.tensor([[3.0, 0.0], [0.0, 4.0]])).S
         tensor([4., 3.])
     """
+    if out is not None:
+        return into(out, svd, input, some, compute_uv)
     input = matrix(input, "svd", "input")
     if not compute_uv:
         x = input.array
@@ -64,12 +77,13 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     return svd_triple(U, S, transposed(Vh))
 
 
-def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Solve `A X = b` by the factors that `linalg.lu_factor` returned.
 
     Args:
         b: (..., N, K).
         LU_data, LU_pivots: the factors, (..., N, N) and (..., N).
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
@@ -77,4 +91,6 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
         >>> tg.lu_solve(tg.tensor([[4.0]]), *factors)
         tensor([[2.]])
     """
+    if out is not None:
+        return into(out, lu_solve, b, LU_data, LU_pivots)
     return factors.lu_solve(LU_data, LU_pivots, b)

@@ -17,21 +17,24 @@ from ..errors import ArgumentError, DtypeError, GraphError
 from ..record import record1
 from ..tensor import Tensor, raw
 from .arithmetic import singular
+from .cast import real
 from .inplace import inplace
-from .special import binary_special, real
+from .output import into
+from .special import binary_special
 
 __all__ = ["digamma", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma"]
 METHODS = ["digamma", "igamma", "igammac", "lgamma", "mvlgamma"]
 INPLACE = METHODS
 
 
-def lgamma(input: TensorLike) -> Tensor:
+def lgamma(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Logarithm of the absolute value of the gamma function.
 
     Value: `log(|gamma(input)|)`. Adjoint: `g * digamma(input)`.
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DependencyError: if SciPy is not installed.
@@ -41,6 +44,8 @@ def lgamma(input: TensorLike) -> Tensor:
         >>> tg.lgamma(tg.tensor([0.5, 1.0, 5.0]))
         tensor([0.5724, 0.0000, 3.1781])
     """
+    if out is not None:
+        return into(out, lgamma, input)
     input = real(input, "lgamma")
     x = input.array
     return record1(kernels.lgamma(x), _lgamma_vjp, input, (x,))
@@ -51,13 +56,14 @@ def _lgamma_vjp(g, x):
     return g * kernels.digamma(x)
 
 
-def digamma(input: TensorLike) -> Tensor:
+def digamma(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Derivative of `lgamma`.
 
     Value: `psi(input)`. Adjoint: `g * polygamma(1, input)`.
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DependencyError: if SciPy is not installed.
@@ -67,6 +73,8 @@ def digamma(input: TensorLike) -> Tensor:
         >>> tg.digamma(tg.tensor([0.5, 1.0]))
         tensor([-1.9635, -0.5772])
     """
+    if out is not None:
+        return into(out, digamma, input)
     input = real(input, "digamma")
     x = input.array
     return record1(kernels.digamma(x), _digamma_vjp, input, (x,))
@@ -77,7 +85,7 @@ def _digamma_vjp(g, x):
     return g * kernels.polygamma(x, 1)
 
 
-def polygamma(n: int, input: TensorLike) -> Tensor:
+def polygamma(n: int, input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """n-th derivative of `digamma`; the method is `x.polygamma(n)`.
 
     Value: `(-1)**(n + 1) * n! * zeta(n + 1, input)`. Adjoint: `g * polygamma(n + 1, input)`.
@@ -85,6 +93,7 @@ def polygamma(n: int, input: TensorLike) -> Tensor:
     Args:
         n: order, an integer from 0 on.
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for a negative order.
@@ -96,6 +105,8 @@ def polygamma(n: int, input: TensorLike) -> Tensor:
         >>> tg.polygamma(1, tg.tensor([1.0, 2.0]))
         tensor([1.6449, 0.6449])
     """
+    if out is not None:
+        return into(out, polygamma, n, input)
     n = _integer("polygamma", "n", n)
     if n < 0:
         raise ArgumentError(f"polygamma: n must not be negative, got {n}")
@@ -115,7 +126,7 @@ def _integer(op: str, argument: str, value: Any) -> int:
     return int(value)
 
 
-def mvlgamma(input: TensorLike, p: int) -> Tensor:
+def mvlgamma(input: TensorLike, p: int, *, out: Tensor | None = None) -> Tensor:
     """Logarithm of the multivariate gamma function, as in the Wishart distribution.
 
     Value: `p * (p - 1) / 4 * log(pi) + sum(lgamma(input - j / 2))` for j from 0 to p - 1.
@@ -125,6 +136,7 @@ def mvlgamma(input: TensorLike, p: int) -> Tensor:
         input: tensor of any shape; integers become the default dtype. The function is meant for values
             above `(p - 1) / 2`.
         p: dimension, at least 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: if p is below 1.
@@ -136,6 +148,8 @@ def mvlgamma(input: TensorLike, p: int) -> Tensor:
         >>> tg.mvlgamma(tg.tensor([1.0, 3.0]), 2)
         tensor([1.1447, 1.5502])
     """
+    if out is not None:
+        return into(out, mvlgamma, input, p)
     p = _integer("mvlgamma", "p", p)
     if p < 1:
         raise ArgumentError(f"mvlgamma: p must be at least 1, got {p}")
@@ -144,8 +158,8 @@ def mvlgamma(input: TensorLike, p: int) -> Tensor:
     input = real(input, "mvlgamma")
     x = input.array
     constant = p * (p - 1) / 4 * math.log(math.pi)
-    out = np.add.reduce(kernels.lgamma(_halves(x, p)), axis=-1) + constant
-    return record1(out, _mvlgamma_vjp, input, (x, p))
+    result = np.add.reduce(kernels.lgamma(_halves(x, p)), axis=-1) + constant
+    return record1(result, _mvlgamma_vjp, input, (x, p))
 
 
 @singular
@@ -158,7 +172,7 @@ def _halves(x, p):
     return np.stack([x - j / 2 for j in range(p)], axis=-1)
 
 
-def gammainc(input: TensorLike, other: TensorLike) -> Tensor:
+def gammainc(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Regularised lower incomplete gamma function.
 
     Value: `integral of t**(input - 1) * e**-t from 0 to other, divided by gamma(input)`.
@@ -166,6 +180,7 @@ def gammainc(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: tensors, not negative, at least one of them floating; shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         GraphError: in the backward pass, if `input` requires grad.
@@ -177,6 +192,8 @@ def gammainc(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.special.gammainc(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0]))
         tensor([0.6321, 0.5940])
     """
+    if out is not None:
+        return into(out, gammainc, input, other)
     _check_incomplete("gammainc", input, other)
     rules = _gammainc_vjp_input, _gammainc_vjp_other
     return binary_special("gammainc", lambda a, x: kernels.gammainc(x, a), rules, input, other)
@@ -206,7 +223,7 @@ def _gammainc_vjp_other(g, a, x):
     return g * np.exp((a - 1) * np.log(x) - x - kernels.lgamma(a))
 
 
-def gammaincc(input: TensorLike, other: TensorLike) -> Tensor:
+def gammaincc(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Regularised upper incomplete gamma function `1 - gammainc(input, other)`, precise when small.
 
     Value: `integral of t**(input - 1) * e**-t from other to infinity, divided by gamma(input)`.
@@ -214,6 +231,7 @@ def gammaincc(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: tensors, not negative, at least one of them floating; shapes that broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         GraphError: in the backward pass, if `input` requires grad.
@@ -225,6 +243,8 @@ def gammaincc(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.special.gammaincc(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0]))
         tensor([0.3679, 0.4060])
     """
+    if out is not None:
+        return into(out, gammaincc, input, other)
     _check_incomplete("gammaincc", input, other)
     rules = _gammaincc_vjp_input, _gammaincc_vjp_other
     return binary_special("gammaincc", lambda a, x: kernels.gammaincc(x, a), rules, input, other)
@@ -239,7 +259,7 @@ def _gammaincc_vjp_other(g, a, x):
     return -_gammainc_vjp_other(g, a, x)
 
 
-def zeta(input: TensorLike, other: TensorLike) -> Tensor:
+def zeta(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Hurwitz zeta function.
 
     Value: `sum of (k + other)**-input over k >= 0`.
@@ -247,6 +267,7 @@ def zeta(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: tensors or numbers, shapes that broadcast; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         GraphError: in the backward pass, if `input` requires grad.
@@ -257,6 +278,8 @@ def zeta(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.special.zeta(2.0, tg.tensor([1.0, 2.0]))
         tensor([1.6449, 0.6449])
     """
+    if out is not None:
+        return into(out, zeta, input, other)
     rules = _zeta_vjp_input, _zeta_vjp_other
     return binary_special("zeta", lambda s, q: kernels.zeta(q, s), rules, input, other)
 

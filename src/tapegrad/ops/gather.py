@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
 from .._typing import Shape
-from ..device import backend_of
+from ..batching import widened
+from ..device import apart, backend_of, every_value
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
 from ..record import record1
 from ..tensor import Tensor, wrap
 from .cast import as_operand, different_devices, refused
 from .index import getitem
+from .output import into
 from .shape import expand, normal_dim, reshape
 from .words import implements
 
@@ -32,7 +35,7 @@ def index_operand(op: str, input: Tensor, index: Any, dtypes: str) -> Any:
     """
     index = as_operand(index, op, "index")
     i = index.array
-    if type(i) is not type(input.array):
+    if apart(i, input.array):
         raise different_devices(op, input, index)
     if i.dtype != np.int64 and not ("i" in dtypes and i.dtype == np.int32):
         wanted = "int64 or int32" if "i" in dtypes else "int64"
@@ -47,8 +50,8 @@ def check_range(op: str, index: Any, n: int) -> None:
     # seen as unsigned, a negative position is larger than any: one pass for both ends
     unsigned = index.view(f"u{index.itemsize}")
     largest = unsigned.max()
-    if backend_of(index).to_host(largest >= n):
-        found = backend_of(index).to_host(index)
+    if every_value(largest >= n).any():
+        found = every_value(index)
         wrong = found[(found < 0) | (found >= n)].ravel()[0]
         raise DimensionError(f"{op}: index must lie between 0 and {n - 1}, got {wrong}")
 
@@ -59,7 +62,7 @@ def from_front(op: str, index: Any, n: int) -> Any:
     try:
         check_range(op, counted, n)
     except DimensionError:
-        found = backend_of(index).to_host(index)
+        found = every_value(index)
         wrong = found[(found < -n) | (found >= n)].ravel()[0]
         raise DimensionError(
             f"{op}: index must lie between {-n} and {n - 1}, got {wrong}"
@@ -117,7 +120,9 @@ def positions_along(op: str, input: Tensor, dim: int, index: Any) -> Any:
     return (at + grid(x, strides, others)).reshape(i.shape)
 
 
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+def gather(
+    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
+) -> Tensor:
     """Pick along a dimension by an index for each element: `out[i, j] = input[index[i, j], j]` for dim 0.
 
     Adjoint: zeros of the input's shape with `g` added at the index.
@@ -128,6 +133,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         index: int64 or int32 tensor with as many dimensions as `input` and, except in `dim`, no
             larger; positions count from 0.
         sparse_grad: must be False; gradients are dense.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         A tensor of the index's shape.
@@ -143,22 +149,24 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         tensor([[1., 1.],
                 [4., 3.]])
     """
+    if out is not None:
+        return into(out, gather, input, dim, index, sparse_grad=sparse_grad)
     if sparse_grad:
         raise ArgumentError("gather: sparse_grad must be False; gradients are dense")
     input = as_operand(input, "gather")
     at = positions_along("gather", input, dim, index)
     x = input.array
-    return record1(x.reshape(-1)[at], _gather_vjp, input, (at, x.shape))
+    return record1(widened(x, at).reshape(-1)[at], _gather_vjp, input, (at, x.shape))
 
 
 def _gather_vjp(g, at, shape):
     return add_at(g, at, shape)
 
 
-def add_at(g: Any, at: Any, shape: Shape) -> Any:
-    """Zeros with values added at positions of the flattened result."""
-    n = int(np.prod(shape, dtype=np.int64))
-    return kernels.index_add(g.reshape(-1), ((at.reshape(-1),),), (n,), True).reshape(shape)
+def add_at(g: Any, at: Any, shape: Shape, repeats: bool = True) -> Any:
+    """Zeros with values added at positions of the flattened result, which may repeat or not."""
+    stages = ((at.reshape(-1),),)
+    return kernels.index_add(g.reshape(-1), stages, (math.prod(shape),), repeats).reshape(shape)
 
 
 def zero_at(g: Any, at: Any) -> Any:
@@ -166,7 +174,7 @@ def zero_at(g: Any, at: Any) -> Any:
     return kernels.index_zero(g.reshape(-1), ((at,),)).reshape(g.shape)
 
 
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Pick whole slices along a dimension: `out[:, j] = input[:, index[j]]` for dim 1.
 
     Adjoint: zeros of the input's shape with the slices of `g` added at the index.
@@ -175,6 +183,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         input: tensor.
         dim: the dimension.
         index: int64 or int32 tensor, 1-d or 0-d; positions count from 0.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DimensionError: for a position outside the dimension.
@@ -187,6 +196,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         tensor([[2., 2.],
                 [4., 4.]])
     """
+    if out is not None:
+        return into(out, index_select, input, dim, index)
     input = as_operand(input, "index_select")
     if not input.ndim:
         if as_operand(index, "index_select", "index").array.size != 1:
@@ -197,7 +208,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         return reshape(index_select(reshape(input, 1), dim, index), ())
     d, i = slices_along("index_select", input, dim, index, "qi")
     x = input.array
-    return record1(x[slices(d, i)], _index_select_vjp, input, (i, d, x.shape))
+    return record1(widened(x, i)[slices(d, i)], _index_select_vjp, input, (i, d, x.shape))
 
 
 def _index_select_vjp(g, index, dim, shape):
@@ -225,7 +236,7 @@ def slices(dim: int, index: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * dim, index)
 
 
-def take(input: Tensor, index: Tensor) -> Tensor:
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Pick elements of the flattened tensor: `out[i] = input.ravel()[index[i]]`.
 
     Adjoint: zeros of the input's shape with `g` added at the index.
@@ -233,6 +244,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     Args:
         input: tensor of any shape.
         index: int64 tensor of any shape; negative positions count from the end.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         A tensor of the index's shape.
@@ -246,10 +258,12 @@ def take(input: Tensor, index: Tensor) -> Tensor:
         >>> tg.take(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([0, -1]))
         tensor([1., 4.])
     """
+    if out is not None:
+        return into(out, take, input, index)
     input = as_operand(input, "take")
     x = input.array
     at = from_front("take", index_operand("take", input, index, "q"), x.size)
-    return record1(x.reshape(-1)[at], _take_vjp, input, (at, x.shape))
+    return record1(widened(x, at).reshape(-1)[at], _take_vjp, input, (at, x.shape))
 
 
 def _take_vjp(g, at, shape):
@@ -268,7 +282,7 @@ def _take_words(a: Any, indices: Any, axis: int | None = None, *rest: Any, **opt
 def mask_operand(op: str, input: Tensor, mask: Any) -> Tensor:
     """A bool tensor on the input's device."""
     mask = as_operand(mask, op, "mask")
-    if type(mask.array) is not type(input.array):
+    if apart(mask.array, input.array):
         raise different_devices(op, input, mask)
     if mask.array.dtype.kind != "b":
         raise DtypeError(f"{op}: mask must be a bool tensor, got {mask.dtype}; use e.g. mask != 0")
@@ -287,7 +301,7 @@ def broadcast_with_mask(op: str, input: Tensor, mask: Tensor) -> tuple[Tensor, A
     return input, m if m.shape == shape else np.broadcast_to(m, shape)
 
 
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where a mask is true, in row order, as a 1-d tensor.
 
     Adjoint: zeros with `g` where the mask is true.
@@ -295,6 +309,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     Args:
         input: tensor.
         mask: bool tensor; both shapes broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: if the mask is not bool.
@@ -306,6 +321,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
         >>> tg.masked_select(x, x > 0)
         tensor([1., 3.])
     """
+    if out is not None:
+        return into(out, masked_select, input, mask)
     input = as_operand(input, "masked_select")
     mask = mask_operand("masked_select", input, mask)
     input, m = broadcast_with_mask("masked_select", input, mask)
@@ -317,13 +334,14 @@ def _masked_select_vjp(g, mask, shape):
     return kernels.index_add(g, ((mask,),), shape, False)
 
 
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """Positions of the elements that are not zero, in row order. NaN is not zero.
 
     Args:
         input: tensor.
         as_tuple: return one index tensor for each dimension, as `where(input)` does, instead of the
             table.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         An int64 tensor with a row for each such element and a column for each dimension; or the
@@ -337,6 +355,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
         >>> tg.nonzero(tg.tensor([0, 1, 2]), as_tuple=True)
         (tensor([1, 2]),)
     """
+    if out is not None:
+        return into(out, nonzero, input, as_tuple=as_tuple)
     input = as_operand(input, "nonzero")
     x = input.array
     found = np.nonzero(x if x.ndim else x.reshape(1))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..device import backend_of
+from ..device import apart, backend_of
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..tensor import Tensor, wrap
 from .arithmetic import add, mul, sub
@@ -163,7 +163,7 @@ def _check_sampling(input: Tensor, grid: Tensor, mode: str, padding_mode: str) -
         raise ArgumentError(
             f"grid_sample: padding_mode must be one of {_PADDINGS}, got {padding_mode!r}"
         )
-    if type(input.array) is not type(grid.array):
+    if apart(input.array, grid.array):
         raise different_devices("grid_sample", input, grid)
     if input.dtype.kind != "f" or input.dtype != grid.dtype:
         raise DtypeError(

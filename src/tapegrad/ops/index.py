@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 
 from .. import kernels, stamps
-from ..device import backend_of, is_array
+from ..batching import check_width, over, widened
+from ..device import apart, backend_of, is_array, wrapping
 from ..errors import DeviceError, DimensionError, DtypeError, ShapeError
 from ..record import join_family, record1
-from ..tensor import Tensor, raw
+from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, cast, different_devices, transfer
 from .inplace import check_writable, rebind
-from .shape import normal_dim
+from .output import into
+from .shape import normal_dim, reshape
+from .words import implements
 
 __all__ = ["take_along_dim"]
 METHODS = __all__
@@ -44,13 +47,13 @@ def _part(part: Any, array: Any) -> Any:
         raise DtypeError(
             f"index: tensors used as indices must be integer or bool, got {part.dtype}"
         )
-    if type(part) is not type(array) and not isinstance(part, np.ndarray):
+    if apart(part, array) and not isinstance(part, np.ndarray):
         raise DeviceError(
             "index: the index is on another device than the tensor; move it with .to()"
         )
-    if not part.ndim and part.dtype.kind != "b":
+    if not part.ndim and part.dtype.kind != "b" and part.__class__ not in wrapping:
         return int(backend_of(part).to_host(part))  # waits for the device, as PyTorch does
-    if type(part) is not type(array):  # a host index into a device array is copied there
+    if apart(part, array):  # a host index into a device array is copied there
         return np.asarray(part) if isinstance(array, np.ndarray) else _to_device(part, array)
     return part
 
@@ -137,6 +140,9 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     """
     x = input.array
     stages, copies = stages_of(index, x)
+    if copies:
+        input = over(input, *index_arrays(stages))
+        x = input.array
     try:
         out = read(x, stages)
     except (IndexError, ValueError) as error:
@@ -178,7 +184,9 @@ def _scatter_along_vjp(g, indices, dim):
     return np.take_along_axis(g, indices, dim)
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
+def take_along_dim(
+    input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """Pick along a dimension by an index per element: `out[i, j] = input[i, indices[i, j]]`.
 
     Adjoint: zeros of the input's shape with `g` added at the indices.
@@ -186,7 +194,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     Args:
         input: tensor.
         indices: integer tensor with the same number of dimensions; the others broadcast.
-        dim: the dimension.
+        dim: the dimension; None takes from the flattened input by the flattened indices.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DimensionError: for an index out of range, or a dimension that does not exist.
@@ -198,10 +207,14 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
         >>> tg.take_along_dim(tg.tensor([[1.0, 2.0]]), tg.tensor([[1]]), 1)
         tensor([[2.]])
     """
+    if out is not None:
+        return into(out, take_along_dim, input, indices, dim)
     input = as_operand(input, "take_along_dim")
     indices = as_operand(indices, "take_along_dim", "indices")
+    if dim is None:
+        return take_along_dim(reshape(input, (-1,)), reshape(indices, (-1,)), 0)
     x, i = input.array, indices.array
-    if type(i) is not type(x):
+    if apart(i, x):
         raise different_devices("take_along_dim", input, indices)
     if i.dtype.kind not in "iu":
         raise DtypeError(f"take_along_dim: indices must be integers, got {i.dtype}")
@@ -213,13 +226,13 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     d = normal_dim("take_along_dim", dim, x.ndim)
     place = _along(i, d, x)
     try:
-        out = x[place]
+        result = widened(x, i)[place]
     except IndexError as error:
         kind = ShapeError if "broadcast" in str(error) else DimensionError
         raise kind(
             f"take_along_dim: {error} (input of shape {x.shape}, indices of shape {i.shape})"
         ) from None
-    return record1(out, _take_along_dim_vjp, input, ((place,), x.shape, i))
+    return record1(result, _take_along_dim_vjp, input, ((place,), x.shape, i))
 
 
 def _along(indices: Any, dim: int, array: Any) -> tuple[Any, ...]:
@@ -266,11 +279,14 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
 
         value = make(value, device=input.device)
     if isinstance(value, Tensor):
-        if type(value.array) is not type(x):
+        if apart(value.array, x):
             if value.ndim:
                 raise different_devices("x[i] = v", input, value)
             value = transfer(value, input.device)
         value = cast(value, x.dtype)
+    elif isinstance(value, complex) and x.dtype.kind != "c":
+        raise DtypeError(f"x[i] = v: a {x.dtype} tensor takes a real number, got {value}")
+    check_width("x[i] = v", x, raw(value), *index_arrays(stages))
     recorded = check_writable("x[i] = v", input, value, "use tapegrad.where or a clone()")
     try:
         target = read(x, stages[:-1])
@@ -316,3 +332,10 @@ def refused_index(error: Exception, x: Any, shape: Any = None, value: Any = None
         f"x[i] = v: a value of shape {getattr(value, 'shape', ())} does not broadcast to {shape}, "
         "the shape of x[i]"
     )
+
+
+@implements(np.take_along_axis)
+def _np_take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    if not isinstance(indices, Tensor):
+        indices = wrap(indices[...])
+    return take_along_dim(arr, indices, axis)

@@ -61,18 +61,22 @@ def inplace(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
     write_vjp.op = name  # type: ignore[attr-defined]
 
     def change(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if kwargs and "out" in kwargs:
+            raise TypeError(f"{name}() got an unexpected keyword argument 'out'")
         given = (*args, *kwargs.values())
         other = next((a for a in given if isinstance(a, Tensor) and a.node is not None), None)
         recorded = check_writable(name, input, other, f"use {operation.__name__}")
         out = operation(input, *args, **kwargs)
-        _check_result(name, input, out)
+        check_result(name, input, out)
+        if input.array.dtype.kind == "c" and out.array.dtype.kind != "c":
+            raise DtypeError(f"{name}: not defined for complex numbers; use {operation.__name__}")
         node = out.node
         if recorded and node is not None:
             if any(saved is input.array for saved in node.saved or ()):
                 # the rules read the old value, which is about to be overwritten
                 out = operation(input.clone(), *args, **kwargs)
             out = record1(out.array[...], write_vjp, out)
-        np.copyto(input.array, out.array, casting="same_kind")
+        np.copyto(input.array, out.array, casting="unsafe")  # `check_result` knows that it fits
         stamps.stamp(input.array, name)
         if recorded:
             input.node = out.node
@@ -87,7 +91,8 @@ def inplace(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return change
 
 
-def _check_result(name: str, input: Tensor, out: Tensor) -> None:
+def check_result(name: str, input: Tensor, out: Tensor) -> None:
+    """Refuse a result that a tensor's memory cannot hold."""
     if out.shape != input.shape:
         raise ShapeError(
             f"{name}: the result has shape {out.shape}, which does not fit into {input.shape}"

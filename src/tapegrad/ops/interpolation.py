@@ -12,7 +12,8 @@ from ..errors import ArgumentError, DtypeError, ShapeError
 from ..tensor import Tensor
 from .average_pooling import adaptive_mean
 from .cast import as_operand
-from .taps import Sparse, numbers, tap_sum
+from .taps import Sparse, tap_sum
+from .window import per_dimension
 
 __all__: list[str] = []
 
@@ -119,7 +120,7 @@ def _target(plane: Any, size: Any, scale_factor: Any) -> tuple[Any, Any]:
     if size is not None:
         if isinstance(size, (tuple, list)) and len(size) != len(plane):
             raise ArgumentError(f"interpolate: size must be {len(plane)} ints, got {tuple(size)}")
-        return numbers("interpolate", "size", size, len(plane)), (None,) * len(plane)
+        return per_dimension("interpolate", "size", size, len(plane)), (None,) * len(plane)
     given = tuple(scale_factor) if isinstance(scale_factor, (tuple, list)) else (scale_factor,)
     if isinstance(scale_factor, (tuple, list)) and len(given) != len(plane):
         raise ArgumentError(

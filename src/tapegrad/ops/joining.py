@@ -11,6 +11,7 @@ from ..errors import ArgumentError
 from ..tensor import Tensor
 from .arrange import atleast_1d, atleast_2d, atleast_3d
 from .cast import as_operand
+from .output import into
 from .shape import cat, reshape
 from .words import implements
 
@@ -29,11 +30,12 @@ def _parts(op: str, tensors: Any) -> list[Tensor]:
     return [as_operand(x, op, f"tensors[{i}]") for i, x in enumerate(tensors)]
 
 
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
+def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Join side by side: 1-d tensors along dimension 0, others along dimension 1.
 
     Args:
         tensors: tensors that agree in all other sizes; 0-d ones become 1-d.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the other sizes differ.
@@ -43,15 +45,18 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
         >>> tg.hstack([tg.tensor([1, 2]), tg.tensor([3])])
         tensor([1, 2, 3])
     """
+    if out is not None:
+        return into(out, hstack, tensors)
     parts = [atleast_1d(x) for x in _parts("hstack", tensors)]
     return cat(parts, 0 if parts[0].ndim == 1 else 1)
 
 
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
+def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Join on top of each other, along dimension 0; 1-d tensors are rows.
 
     Args:
         tensors: tensors that agree in all other sizes.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the other sizes differ.
@@ -62,14 +67,17 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[1, 2],
                 [3, 4]])
     """
+    if out is not None:
+        return into(out, vstack, tensors)
     return cat([atleast_2d(x) for x in _parts("vstack", tensors)], 0)
 
 
-def dstack(tensors: Sequence[Tensor]) -> Tensor:
+def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Join in depth, along dimension 2; tensors with fewer dimensions are made 3-d first.
 
     Args:
         tensors: tensors that agree in all other sizes.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the other sizes differ.
@@ -80,14 +88,17 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[[1, 3],
                  [2, 4]]])
     """
+    if out is not None:
+        return into(out, dstack, tensors)
     return cat([atleast_3d(x) for x in _parts("dstack", tensors)], 2)
 
 
-def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Join side by side, 0-d and 1-d tensors as columns.
 
     Args:
         tensors: tensors that agree in all sizes but that of dimension 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the other sizes differ.
@@ -98,6 +109,8 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[1, 3],
                 [2, 4]])
     """
+    if out is not None:
+        return into(out, column_stack, tensors)
     parts = _parts("column_stack", tensors)
     return cat([reshape(x, (-1, 1)) if x.ndim < 2 else x for x in parts], 1)
 

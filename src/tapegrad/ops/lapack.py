@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import dtypes
-from ..device import backend_of
-from ..errors import DtypeError, LinAlgError, ShapeError
+from ..device import apart, every_value
+from ..errors import DtypeError, GraphError, LinAlgError, ShapeError
+from ..kernels import conj
 from ..tensor import Tensor, raw, wrap
 from .cast import as_operand, cast, different_devices
 from .choose import where
@@ -33,6 +34,8 @@ def single(function: F) -> F:
             if isinstance(value, Tensor) and _is_low(value):
                 break
         else:
+            return function(*args, **kwargs)
+        if kwargs.get("out") is not None:  # `into` calls again, without it
             return function(*args, **kwargs)
         dtype = value.array.dtype
         named = {name: _raised(value) for name, value in kwargs.items()}
@@ -60,16 +63,11 @@ def _lowered(result: Any, dtype: Any) -> Any:
 
 
 def floats(value: Any, op: str, argument: str = "A") -> Tensor:
-    """A real floating tensor; integers are refused, as in PyTorch."""
+    """A floating or complex tensor; integers are refused, as in PyTorch."""
     tensor = as_operand(value, op, argument)
-    kind = tensor.array.dtype.kind
-    if kind in "biu":
+    if tensor.array.dtype.kind in "biu":
         raise DtypeError(
             f"{op}: {argument} must be floating, got {tensor.dtype}; convert it with .to(dtype)"
-        )
-    if kind == "c":  # the adjoints below transpose without conjugating
-        raise DtypeError(
-            f"{op}: {argument} is {tensor.dtype}; complex matrices are not supported yet"
         )
     return tensor
 
@@ -97,7 +95,7 @@ def square(value: Any, op: str, argument: str = "A") -> Tensor:
 def same_kind(op: str, first: Tensor, second: Tensor) -> None:
     """Refuse two operands of different devices or dtypes."""
     x, y = first.array, second.array
-    if x.__class__ is not y.__class__:
+    if apart(x, y):
         raise different_devices(op, first, second)
     if x.dtype != y.dtype:
         raise DtypeError(
@@ -126,7 +124,7 @@ def lapack(op: str, function: Callable[..., Any], x: Any, *args: Any, **options:
     try:
         return function(x, *args, **options)
     except np.linalg.LinAlgError as error:
-        host = backend_of(raw(x)).to_host(raw(x))
+        host = every_value(raw(x))
         where, why = _diagnosis(host, str(error))
         at = f"batch element {where} " if host.ndim > 2 else "the matrix "
         raise LinAlgError(f"{op}: {at}{why}") from None
@@ -157,6 +155,27 @@ def identity(x: Any, n: int, dtype: Any = bool) -> Any:
 def transposed(input: Tensor) -> Tensor:
     """The matrices transposed, recorded."""
     return swapaxes(input, -1, -2)
+
+
+def adjoint(x):
+    """The matrices transposed, and conjugated if they are complex."""
+    return conj(x.swapaxes(-1, -2))
+
+
+def check_gauge(op: str, turned: Any) -> None:
+    """Refuse a gradient that depends on the phases of complex vectors, which are arbitrary.
+
+    Args:
+        op: name for the error.
+        turned: what the gradient says about turning every vector by a phase; must be zero.
+    """
+    host = every_value(raw(turned))
+    if not np.all(np.abs(host) <= 1e-2):  # PyTorch's tolerance; NaN is refused too
+        raise GraphError(
+            f"backward of {op}: complex vectors are determined up to a factor of absolute value 1, and "
+            "what is differentiated depends on it; use a function of them that does not, such as "
+            "their absolute values or projectors"
+        )
 
 
 def lower(input: Tensor, k: int = 0, unit: bool = False) -> Tensor:

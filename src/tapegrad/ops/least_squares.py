@@ -1,6 +1,7 @@
 """Pseudo-inverses, least squares and rank.
 
-In the formulas `A'` is the transpose of `A`, and `g` the gradient of the result.
+In the formulas `A'` is the conjugate transpose of `A`, for real matrices the transpose, and `g` PyTorch's
+gradient of the result. The rule gets and returns its conjugate, and so takes the conjugates of matrices.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import numpy as np
 from ..device import as_array
 from ..dtypes import int64
 from ..errors import ArgumentError, ShapeError
+from ..kernels import conj
 from ..record import OUT, record
 from ..tensor import Tensor, raw, wrap
+from .arithmetic import mul, sub
 from .arithmetic import square as squared
-from .arithmetic import sub
-from .lapack import batched, floats, lapack, matrix, same_kind, single, square
+from .cast import not_complex
+from .complex_numbers import real
+from .lapack import adjoint, batched, floats, lapack, matrix, same_kind, single, square
 from .linalg import matmul
+from .output import into
 from .reduce import sum
 from .shape import reshape
 from .solve import is_vectors
@@ -48,7 +53,13 @@ def _symmetric(op: str, A: Tensor, hermitian: bool) -> Tensor:
 
 @single
 def pinv(
-    A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    A: Tensor,
+    rcond: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Moore-Penrose pseudo-inverse, by singular values.
 
@@ -59,9 +70,10 @@ def pinv(
     Args:
         A: (..., M, N).
         rcond: the same as `rtol`.
-        hermitian: whether A is symmetric, which is cheaper.
+        hermitian: whether A is symmetric, or Hermitian, which is cheaper.
         atol, rtol: singular values up to `max(atol, rtol * largest)` count as zero. By default rtol is
             `max(M, N) * eps`, or 0 if a positive `atol` is given.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (..., N, M).
@@ -76,13 +88,16 @@ def pinv(
         G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
         problems whose variables separate", SIAM J. Numer. Anal. 10, 1973.
     """
+    if out is not None:
+        return into(out, pinv, A, rcond, hermitian, atol=atol, rtol=rtol)
     A = _symmetric("pinv", A, hermitian)
     x = A.array
     rtol = rcond if rtol is None else rtol
+    not_complex("pinv", atol, rtol)
     if x.size == 0:
         return _pinv(np.zeros_like(x.swapaxes(-1, -2)), A)
-    out, _, _ = _inverted("pinv", x, hermitian, atol, rtol)
-    return _pinv(out, A)
+    result, _, _ = _inverted("pinv", x, hermitian, atol, rtol)
+    return _pinv(result, A)
 
 
 def _pinv(out: Any, A: Tensor) -> Tensor:
@@ -92,19 +107,20 @@ def _pinv(out: Any, A: Tensor) -> Tensor:
 def _inverted(op: str, x: Any, hermitian: bool, atol: Any, rtol: Any) -> tuple[Any, Any, Any]:
     if hermitian:
         s, u = lapack(op, np.linalg.eigh, x)
-        vh = u.swapaxes(-1, -2)
+        vh = adjoint(u)
     else:
         u, s, vh = lapack(op, np.linalg.svd, x, False)
     size = np.abs(s)
     cutoff = _cutoff(np.max(size, axis=-1), x.shape, x.dtype, atol, rtol)
     kept = size > cutoff[..., None]
     inverse = np.where(kept, 1 / np.where(kept, s, 1), 0).astype(x.dtype)
-    out = np.matmul(vh.swapaxes(-1, -2) * inverse[..., None, :], u.swapaxes(-1, -2))
+    out = np.matmul(adjoint(vh) * inverse[..., None, :], adjoint(u))
     return out, s, as_array(np.add.reduce(kept, axis=-1, dtype=int64))
 
 
 def _pinv_vjp(g, x, y):
-    yt, gt = y.swapaxes(-1, -2), g.swapaxes(-1, -2)
+    x, y = conj(x), conj(y)
+    yt, gt = adjoint(y), adjoint(g)
     left = np.matmul(np.matmul(gt, y), yt)
     right = np.matmul(yt, np.matmul(y, gt))
     return (
@@ -184,13 +200,15 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
         out, s, rank = _inverted("lstsq", x, False, None, rcond)
     else:
         out = np.zeros_like(x.swapaxes(-1, -2))
-        s = np.zeros_like(x, shape=(*x.shape[:-2], min(m, n)))
+        s = np.zeros_like(x.real, shape=(*x.shape[:-2], min(m, n)))
         rank = np.zeros_like(x, shape=x.shape[:-2], dtype=int64)
     solution = matmul(_pinv(out, A), B)
-    empty = np.zeros_like(x, shape=(0,))
+    empty = np.zeros_like(x.real, shape=(0,))
     residuals = wrap(empty)
     if m > n and driver not in (None, "gelsy") and _full(rank, n):
-        residuals = sum(squared(sub(matmul(A, solution), B)), -2)
+        error = sub(matmul(A, solution), B)
+        unreal = error.dtype.kind == "c"
+        residuals = sum(real(mul(error, conj(error))) if unreal else squared(error), -2)
     if vectors:
         solution = reshape(solution, solution.shape[:-1])
     return lstsq_result(
@@ -213,7 +231,13 @@ def _numpy_lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 @single
 def matrix_rank(
-    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    A: Tensor,
+    tol: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Number of singular values above a tolerance; without gradient.
 
@@ -222,6 +246,7 @@ def matrix_rank(
         tol: the same as `atol`, and rtol is 0.
         hermitian: whether A is symmetric, which is cheaper.
         atol, rtol: singular values up to `max(atol, rtol * largest)` count as zero; see `pinv`.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         int64, (...).
@@ -231,9 +256,12 @@ def matrix_rank(
         >>> tg.linalg.matrix_rank(tg.ones(2, 3))
         tensor(1)
     """
+    if out is not None:
+        return into(out, matrix_rank, A, tol, hermitian, atol=atol, rtol=rtol)
     x = _symmetric("matrix_rank", A, hermitian).array
     if tol is not None:
         atol, rtol = tol, 0.0
+    not_complex("matrix_rank", atol, rtol)
     if x.size == 0:
         return wrap(np.zeros_like(x, shape=x.shape[:-2], dtype=int64))
     if hermitian:

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from .._typing import TensorLike
+from ..device import apart, wrapping
 from ..errors import DtypeError, ShapeError
 from ..record import CROSS, record2, record3
 from ..tensor import Tensor
 from .cast import as_operand, different_devices
+from .output import into
+from .words import UFUNCS
 
 __all__ = ["matmul"]
 METHODS = __all__
@@ -24,7 +27,7 @@ def check_matched(op: str, *operands: Any) -> None:
     """Refuse operands of different dtypes or devices; called when something looks odd."""
     first = operands[0]
     for other in operands[1:]:
-        if type(other.array) is not type(first.array):
+        if apart(other.array, first.array):
             raise different_devices(op, first, other)
         if other.array.dtype != first.array.dtype:
             raise DtypeError(
@@ -32,7 +35,7 @@ def check_matched(op: str, *operands: Any) -> None:
             )
 
 
-def matmul(input: TensorLike, other: TensorLike) -> Tensor:
+def matmul(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Value: `input @ other`. Adjoint: `g @ other.T` for `input`, `input.T @ g` for `other`.
@@ -40,6 +43,7 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     Args:
         input: (..., N, D) or (D,).
         other: (..., D, M) or (D,), the leading dimensions broadcast.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (..., N, M), without N or M where a vector was given.
@@ -53,6 +57,8 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
         >>> tg.matmul(tg.tensor([[1.0, 2.0]]), tg.tensor([[3.0], [4.0]]))
         tensor([[11.]])
     """
+    if out is not None:
+        return into(out, matmul, input, other)
     input, other = as_operand(input, "matmul"), as_operand(other, "matmul", "other")
     x, y = input.array, other.array
     if x.dtype is not y.dtype or x.__class__ is not y.__class__:
@@ -60,7 +66,7 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     if x.dtype.kind == "b" and x.size and y.size:  # as in PyTorch
         raise DtypeError("matmul: not defined for bool; convert with .float() or .to(dtype)")
     try:
-        out = product(x, y) if 0 < y.ndim < 3 else np.matmul(x, y)
+        result = product(x, y) if 0 < y.ndim < 3 else np.matmul(x, y)
     except ValueError:
         raise _matmul_error(x.shape, y.shape) from None
     if y.ndim == 1:
@@ -69,7 +75,7 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
         rules = _vecmat_rules
     else:
         rules = _matmul_rules if y.ndim > 2 or x.ndim == 2 else _rows_rules
-    return record2(out, rules, input, other, (x, y), CROSS)
+    return record2(result, rules, input, other, (x, y), CROSS)
 
 
 def _matmul_vjp_input(g, x, y):
@@ -185,7 +191,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     try:
         out = product(x, w.T) if w.ndim == 2 else np.matmul(x, w)
         if b is not None:
-            out = np.add(out, b, out) if b.ndim < 2 and out.ndim else out + b
+            own = b.__class__ is ndarray or b.__class__ not in wrapping  # else room for one example
+            out = np.add(out, b, out) if own and b.ndim < 2 and out.ndim else out + b
     except ValueError:
         raise _linear_error(x.shape, w.shape, None if b is None else b.shape) from None
     saved = None if weight.node is None else x, None if input.node is None else w
@@ -229,3 +236,6 @@ def _linear_error(x: Any, w: Any, b: Any) -> ShapeError:
             f"linear: expected last dimension {w[-1]}, got {x[-1]} (input {x}, weight {w})"
         )
     return ShapeError(f"linear: bias of shape {b} does not fit {w[:-1]} outputs")
+
+
+UFUNCS[np.matmul] = matmul

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..errors import ShapeError
 from ..tensor import Tensor
-from .normalisation import in_float32, operands, positive
+from .normalisation import in_float32, operands
 from .reduce import is_half
+from .shape import whole_number
 from .taps import regular, tap_sum
 
 __all__: list[str] = []  # PyTorch has it in nn.functional only
@@ -42,7 +43,7 @@ def local_response_norm(
     input, _, _ = operands(op, input, None, None)
     if input.ndim < 3:
         raise ShapeError(f"{op}: input must be (N, C, ...) with positions, got shape {input.shape}")
-    size = positive(op, "size", size)
+    size = whole_number(op, "size", size, 1)
     if is_half(input.array):
         return in_float32(
             lambda x, w, b: local_response_norm(x, size, alpha, beta, k), input, None, None

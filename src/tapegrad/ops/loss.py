@@ -9,11 +9,11 @@ import numpy as np
 
 from .. import dtypes, kernels
 from .._typing import DType
-from ..device import backend_of
+from ..device import apart, every_value
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
 from ..record import record1, record2
 from ..tensor import Tensor, raw, wrap
-from .cast import as_operand, cast, different_devices, promoted
+from .cast import as_operand, cast, different_devices, not_complex, promoted
 from .index import take_along_dim
 from .nn import log_softmax, softmax
 from .shape import reshape
@@ -58,6 +58,8 @@ def mse_loss(
     if input.array.dtype is not target.array.dtype or type(input.array) is not type(target.array):
         input, target = promoted("mse_loss", (input, target), floating=True)
     x, y = input.array, target.array
+    if x.dtype.kind == "c":
+        not_complex("mse_loss", input)
     error = x - y
     out = error * error
     scale = 2.0
@@ -133,7 +135,7 @@ def cross_entropy(
     if summed and weight is None and not label_smoothing and ignore_index < 0 and _usual(x, t):
         return _cross_entropy_plain(input, target, reduction)
     _reduction("cross_entropy", reduction)
-    if x.__class__ is not t.__class__:
+    if apart(x, t):
         raise different_devices("cross_entropy", input, target)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(
@@ -278,6 +280,7 @@ def nll_loss(
     x, t = input.array, target.array
     if t.dtype.kind not in "iu":
         raise DtypeError(f"nll_loss: target must be integer classes, got {t.dtype}")
+    not_complex("nll_loss", input)
     if not x.ndim:
         raise ShapeError("nll_loss: input is 0-d, expected a dimension of classes")
     dim = 0 if x.ndim == 1 else 1
@@ -288,7 +291,7 @@ def nll_loss(
     counted = t != ignore_index
     safe = np.where(counted, t, 0)
     wrong = np.any((safe < 0) | (safe >= x.shape[dim]))
-    if backend_of(x).to_host(wrong):
+    if every_value(wrong).any():
         raise _class_error("nll_loss", safe, x.shape[dim])
     picked = take_along_dim(input, wrap(np.expand_dims(safe, dim)), dim)
     w = _row_weights(wrap(t[...]), weight, ignore_index, input, dim)
@@ -318,6 +321,6 @@ def _target_error(op: str, x: Any, t: Any) -> ShapeError:
 
 
 def _class_error(op: str, target: Any, classes: int) -> DimensionError:
-    host = backend_of(target).to_host(target)
+    host = every_value(target)
     worst = host.flat[int(np.argmax((host < 0) | (host >= classes)))]
     return DimensionError(f"{op}: target has the class {worst}, expected 0 to {classes - 1}")

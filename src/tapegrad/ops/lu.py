@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..device import backend_of
+from ..device import every_value
 from ..errors import DtypeError, LinAlgError, ShapeError
 from ..record import OUT, record
 from ..tensor import Tensor, wrap
 from .cast import as_operand
+from .lapack import adjoint as turned
 from .lapack import identity, lower, mask, matrix, same_kind, single, square, transposed, upper
 from .linalg import matmul
+from .output import into
 from .solve import fit, solve_triangular
 
-__all__: list[str] = []
-METHODS = __all__
-INPLACE = __all__
+__all__ = ["lu_unpack"]
 
 # Named as PyTorch shows them.
 lu_triple: Any = namedtuple("lu", ("P", "L", "U"))  # type: ignore[name-match]
+lu_unpacked: Any = namedtuple("lu_unpack", ("P", "L", "U"))  # type: ignore[name-match]
 lu_pair: Any = namedtuple("lu_factor", ("LU", "pivots"))  # type: ignore[name-match]
 
 
@@ -75,7 +76,7 @@ def _lu_factor_vjp(g, y, p, below, eye):
 
 
 @single
-def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
+def lu_factor(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> Any:
     """LU factorisation in the compact form that `lu_solve` takes.
 
     Adjoint, for square A: `P inv(L') (tril(L' gL, -1) + triu(gU U')) inv(U')`.
@@ -83,6 +84,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     Args:
         A: (..., M, N).
         pivot: exchange rows for stability.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         Named tuple `(LU, pivots)`: U and, below the diagonal, L without its ones; and the row that
@@ -97,9 +99,11 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
         tensor([[2.0000, 2.0000],
                 [0.5000, 1.0000]])
     """
+    if out is not None:
+        return into(out, lu_factor, A, pivot=pivot)
     LU, pivots, _ = _factored("lu_factor", A, pivot)
     x = LU.array
-    zero = backend_of(x).to_host(np.diagonal(x, 0, -2, -1) == 0)
+    zero = every_value(np.diagonal(x, 0, -2, -1) == 0)
     if zero.any():
         place = np.argwhere(zero)[0]
         which = f"batch element {tuple(map(int, place[:-1]))}: " if zero.ndim > 1 else ""
@@ -111,7 +115,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
 
 
 @single
-def lu(A: Tensor, *, pivot: bool = True) -> Any:
+def lu(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> Any:
     """LU factorisation with partial pivoting.
 
     Value: `A = P L U`. Adjoint: as for `lu_factor`; for wide and tall matrices the part beyond the
@@ -120,6 +124,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     Args:
         A: (..., M, N); `K = min(M, N)`.
         pivot: exchange rows for stability; without it P is empty.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         Named tuple `(P, L, U)`: a permutation (..., M, M), unit lower triangular (..., M, K), upper
@@ -132,6 +137,8 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
         tensor([[1.0000, 0.0000],
                 [0.5000, 1.0000]])
     """
+    if out is not None:
+        return into(out, lu, A, pivot=pivot)
     LU, _, p = _factored("lu", A, pivot)
     k = min(LU.shape[-2:])
     P = wrap(p if pivot else np.zeros_like(p, shape=(0,)))
@@ -140,7 +147,13 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
 
 @single
 def lu_solve(
-    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
+    LU: Tensor,
+    pivots: Tensor,
+    B: Tensor,
+    *,
+    left: bool = True,
+    adjoint: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Solve `A X = B` by the factors that `lu_factor` returned.
 
@@ -148,7 +161,8 @@ def lu_solve(
         LU, pivots: from `lu_factor`, (..., N, N) and (..., N).
         B: (..., N, K), or (..., K, N) if not `left`.
         left: False for `X A = B`.
-        adjoint: use the transpose of A.
+        adjoint: use the conjugate transpose of A.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the sizes do not fit.
@@ -160,6 +174,8 @@ def lu_solve(
         tensor([[1.],
                 [1.]])
     """
+    if out is not None:
+        return into(out, lu_solve, LU, pivots, B, left=left, adjoint=adjoint)
     LU, B = square(LU, "lu_solve", "LU"), matrix(B, "lu_solve", "B")
     pivots = as_operand(pivots, "lu_solve", "pivots")
     same_kind("lu_solve", LU, B)
@@ -171,11 +187,63 @@ def lu_solve(
         )
     fit("lu_solve", LU, B, left)
     if not left:
-        return transposed(lu_solve(LU, pivots, transposed(B), adjoint=not adjoint))
+        return turned(lu_solve(LU, pivots, turned(B), adjoint=not adjoint))
     P = wrap(_permutation(kernels.row_order(pivots.array, LU.shape[-1]), LU.dtype))
     if adjoint:
-        half = solve_triangular(transposed(LU), B, upper=False)
-        half = solve_triangular(transposed(LU), half, upper=True, unitriangular=True)
+        half = solve_triangular(turned(LU), B, upper=False)
+        half = solve_triangular(turned(LU), half, upper=True, unitriangular=True)
         return matmul(P, half)
     half = solve_triangular(LU, matmul(transposed(P), B), upper=False, unitriangular=True)
     return solve_triangular(LU, half, upper=True)
+
+
+@single
+def lu_unpack(
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    unpack_data: bool = True,
+    unpack_pivots: bool = True,
+    *,
+    out: tuple[Tensor, ...] | None = None,
+) -> Any:
+    """The factors and the permutation that `lu_factor` returned in its compact form.
+
+    Args:
+        LU_data, LU_pivots: from `lu_factor`, (..., M, N) and (..., min(M, N)).
+        unpack_data: whether L and U are wanted.
+        unpack_pivots: whether P is wanted.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
+
+    Returns:
+        Named tuple `(P, L, U)` as from `lu`; without elements where not wanted.
+
+    Raises:
+        DtypeError: if the pivots are not int32.
+        ShapeError: if they do not fit.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> P, L, U = tg.lu_unpack(*tg.linalg.lu_factor(tg.tensor([[1.0, 2.0], [2.0, 2.0]])))
+        >>> P @ L @ U
+        tensor([[1., 2.],
+                [2., 2.]])
+    """
+    if out is not None:
+        return into(out, lu_unpack, LU_data, LU_pivots, unpack_data, unpack_pivots)
+    LU = matrix(LU_data, "lu_unpack")
+    pivots = as_operand(LU_pivots, "lu_unpack", "LU_pivots")
+    k = min(LU.shape[-2:])
+    if pivots.array.dtype != np.int32:
+        raise DtypeError(f"lu_unpack: LU_pivots must be int32, got {pivots.dtype}")
+    if pivots.shape != (*LU.shape[:-2], k):
+        raise ShapeError(
+            f"lu_unpack: LU_pivots must be {(*LU.shape[:-2], k)} for LU_data {LU.shape}, got "
+            f"{pivots.shape}"
+        )
+    nothing = wrap(np.zeros_like(LU.array, shape=(0,)))
+    P = L = U = nothing
+    if unpack_pivots:
+        P = wrap(_permutation(kernels.row_order(pivots.array, LU.shape[-2]), LU.dtype))
+    if unpack_data:
+        L, U = lower(LU[..., :k], unit=True), upper(LU[..., :k, :])
+    return lu_unpacked(P, L, U)

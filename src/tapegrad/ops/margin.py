@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..device import as_array, backend_of
+from ..batching import widened
+from ..device import apart, as_array, backend_of, every_value
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record1
 from ..tensor import Tensor, wrap
@@ -158,7 +159,7 @@ def multilabel_soft_margin_loss(
 def _classes(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
     """Scores (N, C) or (C,) and integer targets on one device."""
     input, target = floats(op, input), as_operand(target, op, "target")
-    if type(input.array) is not type(target.array):
+    if apart(input.array, target.array):
         raise different_devices(op, input, target)
     if target.array.dtype.kind not in "iu":
         raise DtypeError(f"{op}: target must be integer classes, got {target.dtype}")
@@ -208,16 +209,16 @@ def multi_margin_loss(
     if target.shape != input.shape[:-1] and (input.ndim, target.shape) != (1, (1,)):
         raise ShapeError(f"{op}: target must be {input.shape[:-1]}, got {target.shape}")
     t = target.array.reshape(-1, 1)
-    if backend_of(t).to_host(np.any((t < 0) | (t >= classes))):
+    if every_value(np.any((t < 0) | (t >= classes))).any():
         raise class_error(op, t, classes)
     share = np.full_like(input.array, 1 / classes, shape=t.shape)
     if weight is not None:
         weight = as_operand(weight, op, "weight")
         if weight.shape != (classes,):
             raise ShapeError(f"{op}: weight must be ({classes},), got {weight.shape}")
-        if type(weight.array) is not type(t):
+        if apart(weight.array, t):
             raise different_devices(op, input, weight)
-        share = share * weight.array.astype(share.dtype)[t]
+        share = share * widened(weight.array.astype(share.dtype), t)[t]
     rows = input if input.ndim == 2 else reshape(input, (1, classes))
     x = rows.array
     others = backend_of(x).namespace.arange(classes) != t  # (N, C)
@@ -267,7 +268,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     classes = input.shape[-1]
     rows = input if input.ndim == 2 else reshape(input, (1, classes))
     t = target.array.reshape(rows.shape)
-    if backend_of(t).to_host(np.any((t < -1) | (t >= classes))):
+    if every_value(np.any((t < -1) | (t >= classes))).any():
         raise class_error(op, np.where(t == -1, 0, t), classes)
     listed = np.cumsum(t < 0, axis=1) == 0  # (N, T)
     t = np.where(listed, t, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import kernels
-from ..device import as_array, backend_of
+from ..device import every_value
 from ..dtypes import int64
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record1
@@ -14,6 +14,7 @@ from . import diagonal as diagonals
 from .cast import as_operand, cast
 from .lapack import single, square
 from .linalg import matmul
+from .output import into
 from .repeating import powers_of
 from .shape import clone
 from .solve import inv
@@ -25,7 +26,7 @@ INPLACE: list[str] = []
 
 
 @single
-def matrix_power(A: Tensor, n: int) -> Tensor:
+def matrix_power(A: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """Power of square matrices, by repeated squaring; a negative one is a power of the inverse.
 
     Adjoint: that of the products.
@@ -33,6 +34,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     Args:
         A: (..., N, N); integers too for n >= 0.
         n: the power; 0 gives identity matrices.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         LinAlgError: for a negative power of a singular matrix.
@@ -43,6 +45,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         tensor([[1., 3.],
                 [0., 1.]])
     """
+    if out is not None:
+        return into(out, matrix_power, A, n)
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise ArgumentError(f"matrix_power: n must be an int, got {type(n).__name__}")
     n = int(n.__index__())
@@ -55,8 +59,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         raise DtypeError(f"matrix_power: a negative power needs a floating dtype, got {A.dtype}")
     if n == 0:
         x = A.array
-        out = np.zeros_like(x) + np.eye(x.shape[-1], dtype=x.dtype, like=x)
-        return record1(out, _matrix_power_vjp, A)
+        result = np.zeros_like(x) + np.eye(x.shape[-1], dtype=x.dtype, like=x)
+        return record1(result, _matrix_power_vjp, A)
     power = inv(A) if n < 0 else A
     n = -n if n < 0 else n
     while not n & 1:
@@ -123,7 +127,7 @@ def _exponential(x):
     ratio = np.where(finite, size, 0) / _RADIUS
     # what lies within the radius is not scaled, and what is not finite stays so whatever the scale
     squarings = np.ceil(np.log2(np.maximum(ratio, np.ones_like(ratio)))).astype(int64)
-    most = int(backend_of(x).to_host(as_array(np.max(squarings))))
+    most = int(every_value(np.max(squarings)).max())
     a = x * (0.5**squarings).astype(x.dtype)[..., None, None]
     eye = np.eye(n, dtype=x.dtype, like=x)
     # divided by the leading coefficient, so that float32 keeps them

@@ -21,6 +21,7 @@ from .cast import cast
 from .choose import where
 from .decompose import svdvals
 from .lapack import floats, identity, matrix, single, square
+from .output import into
 from .reduce import sum
 from .shape import normal_dims, permute, reshape
 from .solve import inv
@@ -32,7 +33,13 @@ INPLACE = __all__
 
 
 def vector_norm(
-    x: Tensor, ord: float = 2, dim: Dim = None, keepdim: bool = False, *, dtype: DTypeLike = None
+    x: Tensor,
+    ord: float = 2,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Vector norm over dimensions.
 
@@ -46,6 +53,7 @@ def vector_norm(
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for an integer tensor.
@@ -56,6 +64,8 @@ def vector_norm(
         >>> tg.linalg.vector_norm(tg.tensor([3.0, -4.0]))
         tensor(5.)
     """
+    if out is not None:
+        return into(out, vector_norm, x, ord, dim, keepdim, dtype=dtype)
     x = _converted("vector_norm", x, dtype)
     if isinstance(ord, str) or not isinstance(ord, (int, float)):
         raise ArgumentError(f"vector_norm: ord must be a number, got {ord!r}")
@@ -69,6 +79,11 @@ def _converted(op: str, x: Any, dtype: Any) -> Tensor:
     kind = dtypes.as_dtype(dtype)
     if dtypes.category(kind) < 2:
         raise DtypeError(f"{op}: dtype must be floating, got {kind}")
+    if (kind.kind == "c") != (x.dtype.kind == "c"):
+        raise DtypeError(
+            f"{op}: dtype must be {'complex' if kind.kind != 'c' else 'real'} as the {x.dtype} input, got "
+            f"{kind}; the norm is real in any case"
+        )
     return cast(x, kind)
 
 
@@ -79,6 +94,7 @@ def matrix_norm(
     keepdim: bool = False,
     *,
     dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Matrix norm over two dimensions.
 
@@ -93,6 +109,7 @@ def matrix_norm(
         dim: the dimensions of rows and columns.
         keepdim: keep them with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for another `ord`.
@@ -102,6 +119,8 @@ def matrix_norm(
         >>> tg.linalg.matrix_norm(tg.tensor([[1.0, -2.0], [3.0, 4.0]]), 1)
         tensor(6.)
     """
+    if out is not None:
+        return into(out, matrix_norm, A, ord, dim, keepdim, dtype=dtype)
     A = matrix(_converted("matrix_norm", A, dtype), "matrix_norm")
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     if len(dims) != 2:
@@ -112,22 +131,22 @@ def matrix_norm(
     if ord in (1, -1, math.inf, -math.inf):
         first, second = (rows, columns) if ord in (1, -1) else (columns, rows)
         sums = vector_norm(A, 1, first, True)
-        out = vector_norm(sums, math.copysign(math.inf, ord), second, True)
+        result = vector_norm(sums, math.copysign(math.inf, ord), second, True)
     elif ord in ("nuc", 2, -2):
         order = [d for d in range(A.ndim) if d not in (rows, columns)]
         s = svdvals(permute(A, (*order, rows, columns)))
         if ord == "nuc":
-            out = sum(s, -1)
+            result = sum(s, -1)
         else:
-            out = vector_norm(s, math.inf if ord == 2 else -math.inf, -1)
+            result = vector_norm(s, math.inf if ord == 2 else -math.inf, -1)
     else:
         raise ArgumentError(
             f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}"
         )
     both = (rows, columns)
     if keepdim:
-        return reshape(out, tuple(1 if i in both else n for i, n in enumerate(A.shape)))
-    return reshape(out, tuple(n for i, n in enumerate(A.shape) if i not in both))
+        return reshape(result, tuple(1 if i in both else n for i, n in enumerate(A.shape)))
+    return reshape(result, tuple(n for i, n in enumerate(A.shape) if i not in both))
 
 
 def norm(
@@ -137,6 +156,7 @@ def norm(
     keepdim: bool = False,
     *,
     dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Vector or matrix norm, by the number of dimensions.
 
@@ -147,6 +167,7 @@ def norm(
         dim: one or two dimensions; None for all, which must be one or two if `ord` is given.
         keepdim: keep them with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if `ord` is given, `dim` is not, and there are not one or two dimensions.
@@ -156,6 +177,8 @@ def norm(
         >>> tg.linalg.norm(tg.tensor([[3.0, 0.0], [0.0, 4.0]]))
         tensor(5.)
     """
+    if out is not None:
+        return into(out, norm, A, ord, dim, keepdim, dtype=dtype)
     A = _converted("norm", A, dtype)
     dims = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
     if dims is not None and len(dims) not in (1, 2):
@@ -176,7 +199,7 @@ def norm(
 
 
 @single
-def cond(A: Tensor, p: Any = None) -> Tensor:
+def cond(A: Tensor, p: Any = None, *, out: Tensor | None = None) -> Tensor:
     """Condition number of matrices.
 
     Value: `norm(A, p) * norm(inv(A), p)`; for p None or 2 the largest singular value over the
@@ -186,6 +209,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
     Args:
         A: (..., N, N); (..., M, N) for p None, 2 or -2.
         p: order, as for `matrix_norm`.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for another order.
@@ -195,6 +219,8 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
         >>> tg.linalg.cond(tg.tensor([[4.0, 0.0], [0.0, 2.0]]))
         tensor(2.)
     """
+    if out is not None:
+        return into(out, cond, A, p)
     A = matrix(A, "cond")
     if 0 in A.shape[-2:]:
         return sum(svdvals(A), -1)

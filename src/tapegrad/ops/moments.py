@@ -18,7 +18,8 @@ from ..errors import ArgumentError, ShapeError
 from ..kernels.scan import flip
 from ..record import OUT, record, record1
 from ..tensor import Tensor, raw, wrap
-from .cast import as_operand, cast
+from .cast import as_operand, cast, not_complex
+from .output import into
 from .reduce import (
     _mean_vjp,
     _var_vjp,
@@ -30,6 +31,8 @@ from .reduce import (
     is_half,
     kept_shape,
 )
+from .reduce import max as max_along
+from .reduce import min as min_along
 from .reduce import sum as sum_over
 from .scan import shifted
 from .shape import normal_dim, normal_dims
@@ -49,7 +52,12 @@ aminmax_pair: Any = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-m
 
 
 def nansum(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTypeLike = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over dimensions as if NaN were zero.
 
@@ -60,20 +68,24 @@ def nansum(
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.nansum(tg.tensor([1.0, float("nan"), 3.0]))
         tensor(4.)
     """
+    if out is not None:
+        return into(out, nansum, input, dim, keepdim, dtype=dtype)
     input, wide, kind = accumulated("nansum", input, dtype)
+    not_complex("nansum", input)
     x = input.array
     if x.dtype.kind in "biu":
         return sum_over(input, dim, keepdim, dtype=kind)
     dims = normal_dims("nansum", dim, x.ndim)
     valid = x == x
-    out = _reduce(np.where(valid, x, np.zeros_like(x, shape=())), dims, wide, keepdims=keepdim)
-    return record1(out.astype(kind), _nansum_vjp, input, (valid, kept_shape(x.shape, dims)))
+    result = _reduce(np.where(valid, x, np.zeros_like(x, shape=())), dims, wide, keepdims=keepdim)
+    return record1(result.astype(kind), _nansum_vjp, input, (valid, kept_shape(x.shape, dims)))
 
 
 def _nansum_vjp(g, valid, kept):
@@ -81,7 +93,12 @@ def _nansum_vjp(g, valid, kept):
 
 
 def nanmean(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTypeLike = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Arithmetic mean over dimensions of the elements that are not NaN.
 
@@ -92,6 +109,7 @@ def nanmean(
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The means; NaN where all elements are.
@@ -104,9 +122,12 @@ def nanmean(
         >>> tg.nanmean(tg.tensor([1.0, float("nan"), 3.0]))
         tensor(2.)
     """
+    if out is not None:
+        return into(out, nanmean, input, dim, keepdim, dtype=dtype)
     input = floating_operand("nanmean", input)
     if dtype is not None:
         input = floating_operand("nanmean", cast(input, dtypes.as_dtype(dtype)))
+    not_complex("nanmean", input)
     x = input.array
     if is_half(x):
         return in_float32(nanmean, input, dim, keepdim)
@@ -114,10 +135,10 @@ def nanmean(
     valid = x == x
     total = _reduce(np.where(valid, x, np.zeros_like(x, shape=())), dims, keepdims=True)
     n = _reduce(valid, dims, x.dtype, keepdims=True)
-    out = total / n
+    result = total / n
     if not keepdim:
-        out = out.reshape([m for d, m in enumerate(x.shape) if d not in dims])
-    return record1(out, _nanmean_vjp, input, (valid, n))
+        result = result.reshape([m for d, m in enumerate(x.shape) if d not in dims])
+    return record1(result, _nanmean_vjp, input, (valid, n))
 
 
 def _nanmean_vjp(g, valid, n):
@@ -125,7 +146,12 @@ def _nanmean_vjp(g, valid, n):
 
 
 def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Product over one dimension, or over all.
 
@@ -137,6 +163,7 @@ def prod(
         dim: dimension; None for all.
         keepdim: keep it with size 1.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The products; 1 over no elements.
@@ -146,6 +173,8 @@ def prod(
         >>> tg.prod(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
         tensor([3., 8.])
     """
+    if out is not None:
+        return into(out, prod, input, dim, keepdim, dtype=dtype)
     input, wide, _ = accumulated("prod", input, dtype)
     x = input.array
     if dim is not None:
@@ -153,8 +182,8 @@ def prod(
     axis = dim if x.ndim else None
     if is_half(x):
         return in_float32(prod, input, axis, keepdim)
-    out = _multiply(x, axis, wide, keepdims=keepdim)
-    return record1(out, _prod_vjp, input, (x, axis))
+    result = _multiply(x, axis, wide, keepdims=keepdim)
+    return record1(result, _prod_vjp, input, (x, axis))
 
 
 def _prod_vjp(g, x, axis):
@@ -177,10 +206,11 @@ def std(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Standard deviation over dimensions.
 
-    Value: `y = sqrt(sum((input - mean)**2) / (n - correction))`. Adjoint:
+    Value: `y = sqrt(sum(|input - mean|**2) / (n - correction))`. Adjoint:
     `g (input - mean) / (y (n - correction))`, with the subgradient 0 where `y = 0`.
 
     Args:
@@ -189,6 +219,7 @@ def std(
         unbiased: True means `correction=1`, False `correction=0`.
         keepdim: keep them with size 1.
         correction: what is taken off the number of elements; 1 by default (Bessel's correction).
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The deviations; infinite where no degree of freedom is left, NaN if all elements are equal
@@ -202,6 +233,8 @@ def std(
         >>> tg.std(tg.tensor([1.0, 2.0, 3.0, 4.0]), correction=0)
         tensor(1.1180)
     """
+    if out is not None:
+        return into(out, std, input, dim, unbiased, keepdim, correction=correction)
     dim, correction = correction_of("std", dim, unbiased, correction)
     return _spread("std", input, dim, keepdim, correction)[0]
 
@@ -292,7 +325,9 @@ def _spread(op: str, input: Any, dim: Any, keepdim: bool, correction: float) -> 
     return spread, record1(mean, _mean_vjp, input, (x.shape, kept_shape(x.shape, dims), n))
 
 
-def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def amax(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The largest element over dimensions; NaN beats all.
 
     Adjoint: `g` shared equally among the elements that attain the maximum.
@@ -301,6 +336,7 @@ def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         input: tensor.
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if there are no elements to choose from.
@@ -310,6 +346,8 @@ def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         >>> tg.amax(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), 1)
         tensor([5., 7.])
     """
+    if out is not None:
+        return into(out, amax, input, dim, keepdim)
     return _extreme("amax", "max", _amax_vjp, input, dim, keepdim)
 
 
@@ -321,7 +359,9 @@ def _amax_vjp(g, x, y, kept):
     )
 
 
-def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def amin(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The smallest element over dimensions; NaN beats all.
 
     Adjoint: `g` shared equally among the elements that attain the minimum.
@@ -330,6 +370,7 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         input: tensor.
         dim: dimension or dimensions; None for all.
         keepdim: keep them with size 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if there are no elements to choose from.
@@ -339,6 +380,8 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
         >>> tg.amin(tg.tensor([[1.0, 5.0], [7.0, 2.0]]), 1)
         tensor([1., 2.])
     """
+    if out is not None:
+        return into(out, amin, input, dim, keepdim)
     return _extreme("amin", "min", _amin_vjp, input, dim, keepdim)
 
 
@@ -348,6 +391,7 @@ def _amin_vjp(g, x, y, kept):
 
 def _extreme(op: str, find: str, rule: Any, input: Any, dim: Any, keepdim: bool) -> Tensor:
     input = as_operand(input, op)
+    not_complex(op, input)
     x = input.array
     dims = normal_dims(op, dim, x.ndim)
     if not math.prod(x.shape[d] for d in dims):
@@ -356,7 +400,13 @@ def _extreme(op: str, find: str, rule: Any, input: Any, dim: Any, keepdim: bool)
     return record(out, (rule,), (input,), (x, OUT, kept_shape(x.shape, dims)))
 
 
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+def aminmax(
+    input: Tensor,
+    *,
+    dim: int | None = None,
+    keepdim: bool = False,
+    out: tuple[Tensor, ...] | None = None,
+) -> Any:
     """The smallest and the largest element, over all or along one dimension; NaN beats all.
 
     Adjoint: each gradient shared equally among the elements that attain the extreme.
@@ -365,6 +415,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
         input: tensor.
         dim: dimension; None for all.
         keepdim: keep it with size 1.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(min, max)`.
@@ -378,6 +429,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
         >>> tg.aminmax(tg.tensor([1.0, 5.0, 3.0]))
         aminmax(min=tensor(1.), max=tensor(5.))
     """
+    if out is not None:
+        return into(out, aminmax, input, dim=dim, keepdim=keepdim)
     input = as_operand(input, "aminmax")
     if dim is not None:
         dim = normal_dim("aminmax", dim, input.ndim)
@@ -451,3 +504,29 @@ def _np_std(
 def _np_count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     count = count_nonzero(a, axis)
     return count.reshape(kept_shape(a.shape, normal_dims("", axis, a.ndim))) if keepdims else count
+
+
+def _largest(input: Any, axis: Any, keepdims: bool) -> Any:
+    """NumPy's `max` differentiates as PyTorch's: several dimensions share, one has the first place."""
+    if axis is None or isinstance(axis, tuple):
+        return amax(input, axis, keepdims)
+    return max_along(input, axis, keepdims).values
+
+
+def _smallest(input: Any, axis: Any, keepdims: bool) -> Any:
+    if axis is None or isinstance(axis, tuple):
+        return amin(input, axis, keepdims)
+    return min_along(input, axis, keepdims).values
+
+
+REDUCTIONS.update({np.maximum: _largest, np.minimum: _smallest})
+
+
+@implements(np.max, np.amax)
+def _np_max(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    return _largest(a, axis, keepdims)
+
+
+@implements(np.min, np.amin)
+def _np_min(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    return _smallest(a, axis, keepdims)

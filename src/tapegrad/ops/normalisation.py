@@ -9,12 +9,17 @@ import numpy as np
 
 from .. import dtypes, kernels, stamps
 from .._typing import Shape
+from ..batching import check_width, over
+from ..device import apart
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..kernels.normalisation import Layout, normalise, recorded_grad, scaled
 from ..record import record
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
+from .arithmetic import square
 from .cast import as_operand, cast, different_devices
-from .reduce import is_half
+from .elementwise import sqrt
+from .reduce import is_half, mean
+from .shape import whole_number
 
 # PyTorch's batch_norm and instance_norm at top level take their arguments in another order than those of
 # nn.functional: these stand there only.
@@ -34,16 +39,15 @@ def operands(
         if input.ndim < 2:
             raise ShapeError(f"{op}: input must be (N, C, ...), got shape {input.shape}")
         shape = (input.shape[1],)
-    return input, *(
-        None if value is None else _fitting(op, name, value, input, shape)
-        for name, value in (("weight", weight), ("bias", bias))
-    )
+    weight = None if weight is None else _fitting(op, "weight", weight, input, shape)
+    bias = None if bias is None else _fitting(op, "bias", bias, input, shape)
+    return over(input, raw(weight), raw(bias)), weight, bias
 
 
 def _fitting(op: str, name: str, value: Any, input: Tensor, shape: Shape) -> Tensor:
     """A weight, bias or running statistic that fits the input."""
     tensor = as_operand(value, op, name)
-    if type(tensor.array) is not type(input.array):
+    if apart(tensor.array, input.array):
         raise different_devices(op, input, tensor)
     if tensor.shape != shape:
         raise ShapeError(f"{op}: {name} must have shape {shape}, got {tensor.shape}")
@@ -183,6 +187,8 @@ def rms_norm(
     """
     input = as_operand(input, "rms_norm")
     last = _trailing("rms_norm", input, normalized_shape)
+    if input.dtype.kind == "c":
+        return _rms_norm_complex(input, weight, last, eps)
     input, weight, _ = operands("rms_norm", input, weight, None, last)
     if is_half(input.array):
         return in_float32(lambda x, w, b: rms_norm(x, last, w, eps), input, weight, None)
@@ -190,6 +196,15 @@ def rms_norm(
         eps = float(dtypes.finfo(input.dtype).eps)
     layout = _layer_layout(input.shape, last, weight is None)
     return _recorded(_rms_norm_vjp, input, weight, None, layout, eps, centred=False)[0]
+
+
+def _rms_norm_complex(input: Tensor, weight: Any, last: Shape, eps: float | None) -> Tensor:
+    """The same formula, of squares and not of magnitudes, as in PyTorch."""
+    if eps is None:
+        eps = float(dtypes.finfo(input.dtype).eps)
+    dims = tuple(range(-len(last), 0))
+    out = input / sqrt(mean(square(input), dims, True) + eps)
+    return out if weight is None else out * _fitting("rms_norm", "weight", weight, input, last)
 
 
 def _rms_norm_vjp(g, *saved):
@@ -227,7 +242,7 @@ def group_norm(
         Wu, He, "Group Normalization" (2018).
     """
     input, weight, bias = operands("group_norm", input, weight, bias)
-    groups = positive("group_norm", "num_groups", num_groups)
+    groups = whole_number("group_norm", "num_groups", num_groups, 1)
     samples, channels, *rest = input.shape
     if channels % groups:
         raise ShapeError(
@@ -253,13 +268,6 @@ def _group_norm_vjp(g, *saved):
     return kernels.normalise_grad(g, *saved)
 
 
-def positive(op: str, name: str, value: Any) -> int:
-    """A number of groups or channels, or an error."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
-        raise ArgumentError(f"{op}: {name} must be a positive int, got {value!r}")
-    return int(value.__index__())
-
-
 def _running(op: str, input: Tensor, mean: Any, var: Any, written: bool) -> Any:
     """Running mean and variance, checked, both or neither."""
     if (mean is None) != (var is None):
@@ -281,6 +289,7 @@ def _running(op: str, input: Tensor, mean: Any, var: Any, written: bool) -> Any:
 
 def _update(op: str, running: Tensor, value: Any, momentum: float) -> None:
     array = running.array
+    check_width(op, array, value)
     array[...] = array * (1 - momentum) + value * momentum
     stamps.stamp(array, op)
 

@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, kernels
 from .._typing import Dim, DTypeLike
 from ..errors import ArgumentError, DtypeError, ShapeError
+from ..kernels import conj, direction
 from ..record import OUT, record, record1
 from ..tensor import Tensor, raw
 from .arithmetic import mul, sub
 from .cast import as_operand, cast, floating, promoted, refused
 from .choose import where
+from .output import into
 from .reduce import floating_operand, in_float32, is_half, kept_shape
 from .shape import normal_dim, normal_dims
 
@@ -29,7 +31,9 @@ INPLACE = ["renorm"]
 _reduce: Any = np.add.reduce  # NumPy's stubs know keepdims as a literal only
 
 
-def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
+def logsumexp(
+    input: Tensor, dim: Dim, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Logarithm of the sum of exponentials over dimensions, without overflow.
 
     Value: `y = log(sum(e**input))`. Adjoint: `g * e**(input - y)`.
@@ -38,6 +42,7 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
         input: tensor; integers become the default dtype.
         dim: dimension or dimensions.
         keepdim: keep them with size 1.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The logarithms; -inf over no elements.
@@ -47,6 +52,8 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
         >>> tg.logsumexp(tg.tensor([100.0, 100.0]), 0)
         tensor(100.6931)
     """
+    if out is not None:
+        return into(out, logsumexp, input, dim, keepdim)
     input = floating(input, "logsumexp")
     if dim is None:
         raise ArgumentError("logsumexp: dim must be an int or a tuple of ints, got None")
@@ -56,14 +63,14 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     dims = normal_dims("logsumexp", dim, x.ndim)
     kept = kept_shape(x.shape, dims)
     if math.prod(x.shape[d] for d in dims):
-        high = x.max(dims, keepdims=True)
-        high = np.where(np.isfinite(high), high, np.zeros_like(x, shape=()))
-        out = np.log(_reduce(np.exp(x - high), axis=dims, keepdims=True)) + high
+        high = x.real.max(dims, keepdims=True)
+        high = np.where(np.isfinite(high), high, np.zeros_like(high, shape=()))
+        result = np.log(_reduce(np.exp(x - high), axis=dims, keepdims=True)) + high
     else:
-        out = np.full_like(x, -math.inf, shape=kept)
+        result = np.full_like(x, -math.inf, shape=kept)
     if not keepdim:
-        out = out.reshape([n for d, n in enumerate(x.shape) if d not in dims])
-    return record(out, (_logsumexp_vjp,), (input,), (x, OUT, kept))
+        result = result.reshape([n for d, n in enumerate(x.shape) if d not in dims])
+    return record(result, (_logsumexp_vjp,), (input,), (x, OUT, kept))
 
 
 def _logsumexp_vjp(g, x, y, kept):
@@ -76,6 +83,8 @@ def norm(
     dim: Dim = None,
     keepdim: bool = False,
     dtype: DTypeLike = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Norm over dimensions; several dimensions are read as one vector.
 
@@ -91,6 +100,7 @@ def norm(
         dim: dimension or dimensions, two for `"nuc"`; None for all.
         keepdim: keep them with size 1.
         dtype: convert to this wider dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for an integer or bool tensor, or a `dtype` that would lose digits.
@@ -102,12 +112,16 @@ def norm(
         >>> tg.norm(tg.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)
         tensor([ 5., 10.])
     """
+    if out is not None:
+        return into(out, norm, input, p, dim, keepdim, dtype)
     input = floating_operand("norm", input)
     order = _order("norm", p, dim)
     if dtype is not None:
         dtype = dtypes.as_dtype(dtype)
         if dtypes.promote_types(dtype, input.dtype) != dtype or dtypes.category(dtype) < 2:
             raise DtypeError(f"norm: dtype {dtype} would lose digits of a {input.dtype} input")
+        if dtype.kind == "c" != input.dtype.kind:
+            raise DtypeError(f"norm: dtype must be real as the {input.dtype} input, got {dtype}")
         input = cast(input, dtype)
     x = input.array
     if is_half(x):
@@ -121,22 +135,22 @@ def norm(
         raise ShapeError(f"norm: p={p} of no elements (shape {x.shape}, dim {dims}) is undefined")
     kept = kept_shape(x.shape, dims)
     if order == 2:
-        out = np.sqrt(_reduce(x * x, axis=dims, keepdims=keepdim))
-        return record(out, (_norm_vjp_2,), (input,), (x, OUT, kept))
+        result = np.sqrt(_reduce(kernels.squares(x), axis=dims, keepdims=keepdim))
+        return record(result, (_norm_vjp_2,), (input,), (x, OUT, kept))
     if order == 0:
         return record1(
-            _reduce(x != 0, axis=dims, dtype=x.dtype, keepdims=keepdim),
+            _reduce(x != 0, axis=dims, dtype=x.real.dtype, keepdims=keepdim),
             _norm_vjp_0, input, (kept, x.shape),
         )  # fmt: skip
     size = np.abs(x)
     if order == 1:
-        out = _reduce(size, axis=dims, keepdims=keepdim)
-        return record1(out, _norm_vjp_1, input, (x, kept))
+        result = _reduce(size, axis=dims, keepdims=keepdim)
+        return record1(result, _norm_vjp_1, input, (x, kept))
     if math.isinf(order):
-        out = (size.max if order > 0 else size.min)(dims, keepdims=keepdim)
-        return record(out, (_norm_vjp_inf,), (input,), (x, OUT, dims, kept))
-    out = _reduce(size**order, axis=dims, keepdims=keepdim) ** (1 / order)
-    return record(out, (_norm_vjp,), (input,), (x, OUT, kept, order))
+        result = (size.max if order > 0 else size.min)(dims, keepdims=keepdim)
+        return record(result, (_norm_vjp_inf,), (input,), (x, OUT, dims, kept))
+    result = _reduce(size**order, axis=dims, keepdims=keepdim) ** (1 / order)
+    return record(result, (_norm_vjp,), (input,), (x, OUT, kept, order))
 
 
 def _norm_vjp(g, x, y, kept, p):
@@ -145,7 +159,7 @@ def _norm_vjp(g, x, y, kept, p):
     # elsewhere the subgradient 0, without a detour over infinity; NaN goes on to all elements
     regular = ((x != 0) | (y != y)) & (y != 0)
     ratio = np.where(regular, size, 1) / np.where(y != 0, y, 1)
-    return np.where(regular, g.reshape(kept) * np.sign(x) * ratio ** (p - 1), 0)
+    return np.where(regular, g.reshape(kept) * conj(direction(x)) * ratio ** (p - 1), 0)
 
 
 def _norm_vjp_0(g, kept, shape):
@@ -153,20 +167,20 @@ def _norm_vjp_0(g, kept, shape):
 
 
 def _norm_vjp_1(g, x, kept):
-    return g.reshape(kept) * np.sign(x)
+    return g.reshape(kept) * conj(direction(x))
 
 
 def _norm_vjp_2(g, x, y, kept):
     y = y.reshape(kept)
     nonzero = y != 0
-    return x * (np.where(nonzero, g.reshape(kept), 0) / np.where(nonzero, y, 1))
+    return conj(x) * (np.where(nonzero, g.reshape(kept), 0) / np.where(nonzero, y, 1))
 
 
 def _norm_vjp_inf(g, x, y, dims, kept):
     y = y.reshape(kept)
     chosen = np.where(y == y, np.abs(x) == y, x != x)
-    count = _reduce(raw(chosen), axis=dims, dtype=x.dtype, keepdims=True)
-    return g.reshape(kept) / count * np.where(chosen, np.sign(x), 0)
+    count = _reduce(raw(chosen), axis=dims, dtype=y.dtype, keepdims=True)
+    return g.reshape(kept) / count * np.where(chosen, conj(direction(x)), 0)
 
 
 def _order(op: str, p: Any, dim: Any) -> float:
@@ -209,7 +223,9 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return norm(sub(input, other), p)
 
 
-def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+def renorm(
+    input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | None = None
+) -> Tensor:
     """Shrink every slice along a dimension whose norm is above a limit.
 
     Value: slices of norm `n > maxnorm` are multiplied with `maxnorm / (n + 1e-7)`, as in PyTorch.
@@ -219,6 +235,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         p: order of the norm, positive.
         dim: dimension along which the slices lie.
         maxnorm: the largest norm allowed.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for a `p` that is not positive, or a negative `maxnorm`.
@@ -231,6 +248,8 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         tensor([[0.6000, 0.8000],
                 [0.3000, 0.4000]])
     """
+    if out is not None:
+        return into(out, renorm, input, p, dim, maxnorm)
     input = floating_operand("renorm", input)
     if not (isinstance(p, Real) and p > 0):
         raise ArgumentError(f"renorm: p must be a positive number, got {p!r}")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, kernels
-from ..device import backend_of
+from ..device import backend_of, every_value, innermost
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record1
-from ..tensor import Tensor, to_host, wrap
+from ..tensor import Tensor, wrap
 from .cast import as_operand
 from .choose import held
 from .compare import eq
@@ -272,10 +272,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     (count,) = sizes("one_hot", (num_classes,))
     x = tensor.array
     if x.size:
-        least, most = (int(to_host(wrap(end(x)[...]))) for end in (np.min, np.max))
+        least, most = (int(end(every_value(end(x)))) for end in (np.min, np.max))
         if least < 0:
             raise ArgumentError(f"one_hot: classes must not be negative, got {least}")
-        count = most + 1 if count == -1 else count
+        if count == -1:
+            count = most + 1 if innermost(x) is x else int(np.max(x)) + 1  # refused
         if most >= count:
             raise ArgumentError(f"one_hot: class {most} is not below num_classes {count}")
     elif count < 1:

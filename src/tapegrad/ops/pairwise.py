@@ -15,6 +15,7 @@ import numpy as np
 from .. import kernels
 from .._typing import TensorLike
 from ..errors import DtypeError
+from ..kernels.scan import logaddexp_complex
 from ..record import ALL, record2
 from ..tensor import Tensor, raw
 from .arithmetic import NO_ORDER, binary, pow, refusing, singular, singulars, sub
@@ -31,7 +32,7 @@ __all__ = [
 METHODS = [*(name for name in __all__ if name != "rsub"), "float_power_"]
 INPLACE = ["arctan2", "atan2", "fmod", "heaviside", "hypot"]
 
-_DOUBLE = np.dtype("float64")
+_DOUBLE, _COMPLEX = np.dtype("float64"), np.dtype("complex128")
 
 kernels.sigmoid.register(Tensor)(sigmoid)  # the rules of logaddexp call it on tensors
 
@@ -88,7 +89,8 @@ _fmod = binary(
 def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Raise to a power in double precision, whatever the operands' dtype.
 
-    Value: `input ** exponent` in float64. Adjoint: as that of `pow`, converted back.
+    Value: `input ** exponent` in float64, or complex128 if an operand is complex. Adjoint: as that of
+    `pow`, converted back.
 
     Args:
         input, exponent: tensors or numbers, shapes that broadcast.
@@ -106,14 +108,16 @@ def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None =
 
 
 def _double(value: Any) -> Any:
-    return cast(value, _DOUBLE) if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    return cast(value, _COMPLEX if value.array.dtype.kind == "c" else _DOUBLE)
 
 
 def float_power_(input: Tensor, exponent: TensorLike) -> Tensor:
-    """In-place form of `float_power`, for float64 tensors; returns the tensor itself."""
-    if input.dtype != _DOUBLE:
+    """In-place form of `float_power`, for float64 and complex128; returns the tensor itself."""
+    if input.dtype not in (_DOUBLE, _COMPLEX):
         raise DtypeError(
-            f"float_power_: the result is float64, which {input.dtype} cannot hold; "
+            f"float_power_: the result is float64 or complex128, which {input.dtype} cannot hold; "
             "use x = x.float_power(exponent)"
         )
     return _float_power_(input, exponent)
@@ -224,7 +228,14 @@ def _logaddexp_vjp_other(g, x, y):
     return g * kernels.sigmoid(y - x)
 
 
-_logaddexp = binary(floating_only(np.logaddexp), (_logaddexp_vjp_input, _logaddexp_vjp_other), ALL)
+def _log_of_sum(x, y):
+    try:
+        return np.logaddexp(x, y)
+    except TypeError:  # complex numbers
+        return logaddexp_complex(x, y)
+
+
+_logaddexp = binary(floating_only(_log_of_sum), (_logaddexp_vjp_input, _logaddexp_vjp_other), ALL)
 
 
 def logaddexp2(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._typing import TensorLike
 from ..device import as_array, is_array
 from ..errors import ArgumentError, DtypeError
-from ..tensor import Tensor, raw, wrap
+from ..tensor import Tensor, raw, to_host, wrap
 from .cast import NUMBERS, as_operand, floating, promoted, refused
 from .compare import ge, gt, le, lt, ne
+from .output import into
 from .words import implements
 
 __all__ = [
@@ -81,6 +84,7 @@ def isin(
     *,
     assume_unique: bool = False,
     invert: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Bool tensor, of the shape of `elements`, that tells which of them are in a set.
 
@@ -91,6 +95,7 @@ def isin(
         test_elements: tensor or number; its shape does not matter.
         assume_unique: promise that neither has repeated values, which is faster.
         invert: tell instead which are not in the set.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for bool and complex tensors, and for lists.
@@ -101,6 +106,8 @@ def isin(
         tensor([[False,  True],
                 [ True, False]])
     """
+    if out is not None:
+        return into(out, isin, elements, test_elements, assume_unique=assume_unique, invert=invert)
     for name, value in (("elements", elements), ("test_elements", test_elements)):
         if not (isinstance(value, (Tensor, np.generic, *NUMBERS)) or is_array(value)):
             raise DtypeError(
@@ -127,3 +134,24 @@ greater_equal = ge
 less = lt
 less_equal = le
 not_equal = ne
+
+
+@implements(np.allclose)
+def _np_allclose(
+    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    return np.allclose(_host(a), _host(b), rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+@implements(np.array_equal)
+def _np_array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
+    return np.array_equal(_host(a1), _host(a2), equal_nan=equal_nan)
+
+
+@implements(np.array_equiv)
+def _np_array_equiv(a1: Any, a2: Any) -> bool:
+    return np.array_equiv(_host(a1), _host(a2))
+
+
+def _host(value: Any) -> Any:
+    return to_host(value) if isinstance(value, Tensor) else value

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError
+from ..kernels import conj
 from ..record import CROSS, record2
 from ..tensor import Tensor
 from .arithmetic import mul
 from .cast import as_operand, promoted
 from .linalg import check_matched, matmul
+from .output import into
 from .shape import flatten, permute, reshape
 from .words import implements
 
@@ -62,7 +64,7 @@ def check_product(
         )
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
+def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of two matrices.
 
     Value: `input @ mat2`. Adjoint: as that of `matmul`.
@@ -70,6 +72,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     Args:
         input: (N, D).
         mat2: (D, M), of the same dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N, M).
@@ -83,12 +86,14 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
         >>> tg.mm(tg.tensor([[1.0, 2.0]]), tg.tensor([[3.0], [4.0]]))
         tensor([[11.]])
     """
+    if out is not None:
+        return into(out, mm, input, mat2)
     input, mat2 = operands("mm", ("input", "mat2"), input, mat2)
     check_product("mm", ("input", "mat2"), input, mat2, (2, 2))
     return matmul(input, mat2)
 
 
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Products of two batches of matrices, one by one.
 
     Value: `input[i] @ mat2[i]`. Adjoint: as that of `matmul`.
@@ -96,6 +101,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     Args:
         input: (B, N, D).
         mat2: (B, D, M), of the same dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (B, N, M).
@@ -109,12 +115,14 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
         >>> tg.bmm(tg.ones(5, 2, 3), tg.ones(5, 3, 4)).shape
         (5, 2, 4)
     """
+    if out is not None:
+        return into(out, bmm, input, mat2)
     input, mat2 = operands("bmm", ("input", "mat2"), input, mat2)
     check_product("bmm", ("input", "mat2"), input, mat2, (3, 3))
     return matmul(input, mat2)
 
 
-def mv(input: Tensor, vec: Tensor) -> Tensor:
+def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of a matrix and a vector.
 
     Value: `input @ vec`. Adjoint: as that of `matmul`.
@@ -122,6 +130,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     Args:
         input: (N, M).
         vec: (M,), of the same dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N,).
@@ -135,12 +144,14 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
         >>> tg.mv(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 1.0]))
         tensor([3., 7.])
     """
+    if out is not None:
+        return into(out, mv, input, vec)
     input, vec = operands("mv", ("input", "vec"), input, vec)
     check_product("mv", ("input", "vec"), input, vec, (2, 1))
     return matmul(input, vec)
 
 
-def dot(input: Tensor, tensor: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors.
 
     Value: `sum(input * tensor)`. Adjoint: `g * tensor` for `input`, `g * input` for `tensor`.
@@ -148,6 +159,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     Args:
         input: (N,).
         tensor: (N,), of the same dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         A 0-d tensor.
@@ -161,6 +173,8 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
         >>> tg.dot(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0]))
         tensor(11.)
     """
+    if out is not None:
+        return into(out, dot, input, tensor)
     input, tensor = operands("dot", ("input", "tensor"), input, tensor)
     return _dot("dot", input, tensor)
 
@@ -182,12 +196,13 @@ def _dot_vjp_tensor(g, x, y):
     return g * x
 
 
-def vdot(input: Tensor, other: Tensor) -> Tensor:
+def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors, the first one conjugated; for real ones the same as `dot`.
 
     Args:
         input: (N,).
         other: (N,), of the same dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         A 0-d tensor.
@@ -201,11 +216,13 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
         >>> tg.vdot(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0]))
         tensor(11.)
     """
+    if out is not None:
+        return into(out, vdot, input, other)
     input, other = operands("vdot", ("input", "other"), input, other)
-    return _dot("vdot", input, other)
+    return _dot("vdot", conj(input), other)
 
 
-def inner(input: Tensor, other: Tensor) -> Tensor:
+def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner products over the last dimension; with a 0-d operand the product.
 
     Value: `out[..., :] = sum(input[..., None, :] * other, -1)`, for matrices `input @ other.T`.
@@ -214,6 +231,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     Args:
         input: (..., D).
         other: (*, D), of the same dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (..., *), the other dimensions of `input` before those of `other`.
@@ -227,6 +245,8 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
         >>> tg.inner(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 10.0]))
         tensor([21., 43.])
     """
+    if out is not None:
+        return into(out, inner, input, other)
     input, other = as_operand(input, "inner"), as_operand(other, "inner", "other")
     if not input.ndim or not other.ndim:
         return mul(input, other)
@@ -237,11 +257,11 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     if len(a) == len(b) == 1:
         return _dot("inner", input, other)
     rows = other if len(b) == 2 else reshape(other, (math.prod(b[:-1]), b[-1]))
-    out = matmul(input, permute(rows, (1, 0)))
-    return out if len(b) == 2 else reshape(out, (*a[:-1], *b[:-1]))
+    result = matmul(input, permute(rows, (1, 0)))
+    return result if len(b) == 2 else reshape(result, (*a[:-1], *b[:-1]))
 
 
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
+def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Outer product of two vectors.
 
     Value: `out[i, j] = input[i] * vec2[j]`. Adjoint: `g @ vec2` for `input`, `input @ g` for `vec2`.
@@ -249,6 +269,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     Args:
         input: (N,).
         vec2: (M,); dtypes are promoted.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (N, M).
@@ -262,6 +283,8 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
         tensor([[3., 4.],
                 [6., 8.]])
     """
+    if out is not None:
+        return into(out, outer, input, vec2)
     input, vec2 = as_operand(input, "outer"), as_operand(vec2, "outer", "vec2")
     check_dims("outer", "input", input, 1)
     check_dims("outer", "vec2", vec2, 1)

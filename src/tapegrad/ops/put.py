@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..batching import widened
 from ..device import apart, backend_of
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import record2
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from .cast import NUMBERS, as_operand, cast, different_devices
 from .gather import (
     broadcast_with_mask,
@@ -119,7 +120,7 @@ def index_add(
     if alpha != 1:
         v = (v & alpha) if v.dtype.kind == "b" else v * alpha
     at = positions_of_slices(x, d, i)
-    result = kernels.combine_at(x, at.reshape(-1), v.reshape(-1), np.add)
+    result = kernels.combine_at(widened(x, at, v), at.reshape(-1), v.reshape(-1), np.add)
     rules = _index_add_vjp_input, _index_add_vjp_source
     return record2(result, rules, input, source, (i, d, alpha))
 
@@ -187,7 +188,7 @@ def index_copy(
         return reshape(index_copy(reshape(input, 1), dim, index, reshape(source, 1)), ())
     d, i = slices_along("index_copy", input, dim, index, "q")
     check_source("index_copy", input, d, i, source)
-    result = input.array.copy()
+    result = widened(input.array, i, source.array).copy()
     result[slices(d, i)] = source.array
     return record2(result, (_index_copy_vjp_input, _index_copy_vjp_source), input, source, (i, d))
 
@@ -237,7 +238,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         v = value.array
     else:
         v = number_operand("index_fill", input, value, "value")
-    out = input.array.copy()
+    out = widened(input.array, i, v).copy()
     out[slices(d, i)] = v
     return record2(out, (_index_fill_vjp_input, _index_fill_vjp_value), input, value, (i, d))
 
@@ -247,7 +248,9 @@ def _index_fill_vjp_input(g, index, dim):
 
 
 def _index_fill_vjp_value(g, index, dim):
-    return g[slices(dim, np.unique(index))]  # summed by the engine
+    named = np.zeros_like(raw(g), dtype=bool)
+    named[slices(dim, index)] = True
+    return kernels.masked(g, named)  # summed by the engine
 
 
 def index_put(
@@ -295,12 +298,13 @@ def index_put(
     values = values_operand("index_put", input, values, "values")
     x, v = input.array, values.array
     stages, _ = stages_of(tuple(indices), x)
+    x = widened(x, v, *index_arrays(stages))
     try:
         there = read(x, stages)
     except IndexError as error:
         raise refused_index(error, x) from None
     try:
-        v = np.broadcast_to(v, there.shape)
+        v = widened(np.broadcast_to(v, there.shape), x)
     except ValueError:
         raise ShapeError(
             f"index_put: values of shape {v.shape} do not broadcast to {there.shape}, the shape of "
@@ -374,8 +378,8 @@ def _put_vjp_source(g, at, accumulate, shape):
 def written_at(x: Any, at: Any, values: Any, accumulate: bool = False) -> Any:
     """A copy of an array with values written, or added, at positions of the flattened array."""
     if accumulate:
-        return kernels.combine_at(x, at, values, np.add)
-    out = x.copy()
+        return kernels.combine_at(widened(x, at, values), at, values, np.add)
+    out = widened(x, at, values).copy()
     out.reshape(-1)[at] = values
     return out
 
@@ -413,7 +417,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"{n} true ones"
         )
     source = getitem(reshape(source, -1), slice(n))
-    out = x.copy()
+    out = widened(x, source.array).copy()
     out[m] = source.array
     rules = _masked_scatter_vjp_input, _masked_scatter_vjp_source
     return record2(out, rules, input, source, (m,))

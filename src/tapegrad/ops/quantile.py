@@ -9,16 +9,26 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..batching import widened
+from ..device import apart
 from ..errors import ArgumentError, DtypeError, ShapeError
-from ..record import OUT, record
+from ..record import CROSS, OUT, record, record2
 from ..tensor import Tensor, raw, wrap
 from .cast import NUMBERS, as_operand, cast, different_devices, floating
-from .choose import where
-from .index import take_along_dim
-from .reduce import floating_operand, is_half
+from .gather import add_at
+from .output import into
+from .reduce import (
+    alone,
+    filled_dim,
+    floating_operand,
+    is_half,
+    pick,
+    put_back,
+    shared_equally,
+)
 from .search import truth
 from .shape import normal_dim, normal_dims, permute
-from .sort import alone, filled_dim, order_along, ordered, pick, put_back, sort
+from .sort import order_along, ordered
 from .words import implements
 
 __all__ = ["median", "nanmedian", "nanquantile", "quantile"]
@@ -29,7 +39,13 @@ median_pair: Any = namedtuple("median", ("values", "indices"))  # type: ignore[n
 nanmedian_pair: Any = namedtuple("nanmedian", ("values", "indices"))  # type: ignore[name-match]
 
 
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def median(
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
     """The median, the lower one of the two in the middle; NaN if there is any.
 
     Found by partition, in linear time where the array's type has it. Adjoint: without `dim`, `g` shared
@@ -39,6 +55,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
         input: tensor, neither bool nor complex.
         dim: dimension to reduce; None for all elements.
         keepdim: keep it with size 1.
+        out: tensor, two with `dim`, to write into, shaped alike or empty; where nothing is recorded.
 
     Returns:
         A 0-d tensor, NaN over no elements; or a named tuple `(values, indices)`, in which the first
@@ -55,6 +72,8 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
         >>> tg.median(tg.tensor([[3.0, 1.0, 2.0]]), 1)
         median(values=tensor([2.]), indices=tensor([2]))
     """
+    if out is not None:
+        return into(out, median, input, dim, keepdim)
     input = ordered("median", input)
     x = input.array
     if dim is None:
@@ -72,15 +91,20 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 def _median_vjp(g, x, y):
-    chosen = np.where(y == y, x == y, x != x)  # y != y: the median is NaN
-    return g * chosen / np.add.reduce(raw(chosen), axis=None, dtype=x.dtype)
+    return shared_equally(g, x, y)
 
 
 def _median_dim_vjp(g, indices, dim, shape):
     return put_back(g, indices, dim, shape)
 
 
-def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def nanmedian(
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
     """The median of what is not NaN, the lower one of the two in the middle.
 
     Adjoint: as for `median`.
@@ -89,6 +113,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
         input: tensor, neither bool nor complex.
         dim: dimension to reduce; None for all elements.
         keepdim: keep it with size 1.
+        out: tensor, two with `dim`, to write into, shaped alike or empty; where nothing is recorded.
 
     Returns:
         A 0-d tensor, or a named tuple `(values, indices)`; NaN where there is nothing else.
@@ -102,6 +127,8 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
         >>> tg.nanmedian(tg.tensor([4.0, float("nan"), 3.0]))
         tensor(3.)
     """
+    if out is not None:
+        return into(out, nanmedian, input, dim, keepdim)
     input = ordered("nanmedian", input)
     x = input.array
     if dim is None:
@@ -115,7 +142,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
 
 def _nanmedian_vjp(g, x, y):
-    return _median_vjp(g, x, y)
+    return shared_equally(g, x, y)
 
 
 def _nanmedian_dim_vjp(g, indices, dim, shape):
@@ -160,6 +187,7 @@ def quantile(
     keepdim: bool = False,
     *,
     interpolation: str = "linear",
+    out: Tensor | None = None,
 ) -> Tensor:
     """Quantiles of all elements or along a dimension; NaN where there is any.
 
@@ -173,6 +201,7 @@ def quantile(
         dim: dimension to reduce; None for all elements.
         keepdim: keep it with size 1.
         interpolation: `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The quantiles; those of several `q` along a new first dimension.
@@ -187,6 +216,8 @@ def quantile(
         >>> tg.quantile(tg.tensor([1.0, 2.0, 4.0]), tg.tensor([0.5, 0.75]))
         tensor([2., 3.])
     """
+    if out is not None:
+        return into(out, quantile, input, q, dim, keepdim, interpolation=interpolation)
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
@@ -197,6 +228,7 @@ def nanquantile(
     keepdim: bool = False,
     *,
     interpolation: str = "linear",
+    out: Tensor | None = None,
 ) -> Tensor:
     """Quantiles of what is not NaN; NaN where there is nothing else.
 
@@ -208,6 +240,7 @@ def nanquantile(
         dim: dimension to reduce; None for all elements.
         keepdim: keep it with size 1.
         interpolation: `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The quantiles; those of several `q` along a new first dimension.
@@ -222,6 +255,8 @@ def nanquantile(
         >>> tg.nanquantile(tg.tensor([1.0, float("nan"), 4.0]), 0.5)
         tensor(2.5000)
     """
+    if out is not None:
+        return into(out, nanquantile, input, q, dim, keepdim, interpolation=interpolation)
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
@@ -239,64 +274,97 @@ def _quantile(
     d = 0 if dim is None else normal_dim(op, dim, input.ndim)
     if is_half(input.array):  # too coarse to name positions
         wide = cast(input, dtypes.float32)
-        out = _quantile_along(wide, cast(q, dtypes.float32), dim, d, interpolation, skip_nan)
-        out = cast(out, input.dtype)
-    else:
-        out = _quantile_along(input, q, dim, d, interpolation, skip_nan)
-    if dim is None:
-        rest = (1,) * input.ndim if keepdim else ()
-    else:
-        out = permute(out, (d, *range(d), *range(d + 1, out.ndim)))
-        kept = (1,) if keepdim and input.ndim else ()
-        rest = input.shape[:d] + kept + input.shape[d + 1 :]
-    return out.reshape(q.shape + rest)
+        q = cast(q, dtypes.float32) if isinstance(q, Tensor) else q
+        return cast(_quantile_along(wide, q, dim, d, keepdim, interpolation, skip_nan), input.dtype)
+    return _quantile_along(input, q, dim, d, keepdim, interpolation, skip_nan)
 
 
-def _probabilities(op: str, q: Any, input: Tensor) -> Tensor:
+def _probabilities(op: str, q: Any, input: Tensor) -> Any:
     if isinstance(q, (int, float, np.integer, np.floating)):
-        q = wrap(np.full_like(input.array, float(q), shape=(), dtype=dtypes.float64))
+        q = float(q)
+        outside = not 0 <= q <= 1
     else:
         q = as_operand(q, op, "q")
-        if type(q.array) is not type(input.array):
+        if apart(q.array, input.array):
             raise different_devices(op, input, q)
         if q.dtype != input.dtype:
             raise DtypeError(f"{op}: q must have the input's dtype {input.dtype}, got {q.dtype}")
         if q.ndim > 1:
             raise ShapeError(f"{op}: q must be a number or 1-d, got shape {q.shape}")
-    if not truth(np.all((q.array >= 0) & (q.array <= 1))):
+        outside = truth(np.any(~((q.array >= 0) & (q.array <= 1))))
+    if outside:
         raise ArgumentError(f"{op}: q must be between 0 and 1, got {q}")
     return q
 
 
 def _quantile_along(
-    input: Tensor, q: Tensor, dim: Any, d: int, interpolation: str, skip_nan: bool
+    input: Tensor, q: Any, dim: Any, d: int, keepdim: bool, interpolation: str, skip_nan: bool
 ) -> Tensor:
-    """Quantiles where the reduced dimension was: as many as there are `q`."""
-    x = input.reshape(-1) if dim is None or not input.ndim else input
-    x = sort(x, d).values
-    n = x.shape[d]
-    q = q.reshape((-1,) + (1,) * (x.ndim - 1 - d))
-    number = x.array == x.array
-    if skip_nan:
-        count = np.add.reduce(number, axis=d, keepdims=True, dtype=dtypes.int64)
-        ranks = q * wrap(np.maximum(count - 1, 0))
+    """Quantiles of the lanes of the input, seen as (A, n, B), by positions in it flattened."""
+    shape = input.shape
+    if dim is None or not shape:
+        before, n, after = 1, math.prod(shape), 1
+        rest = (1,) * len(shape) if keepdim else ()
     else:
-        last = number[(slice(None),) * d + (slice(n - 1, n),)]
-        ranks = where(wrap(last), q * (n - 1), n - 1)  # NaN, the largest, stands at the end
-    r = ranks.array
+        before, n, after = math.prod(shape[:d]), shape[d], math.prod(shape[d + 1 :])
+        rest = shape[:d] + ((1,) if keepdim else ()) + shape[d + 1 :]
+    p = q.array.reshape(-1, 1, 1) if isinstance(q, Tensor) else q
+    lanes = widened(input.array, p).reshape(before, n, after)
+    x = lanes.reshape(-1)
+    order = np.argsort(lanes, axis=1).reshape(-1)
+    starts = np.arange(before, like=x)[:, None] * (n * after) + np.arange(after, like=x)
+
+    def place(rank: Any) -> Any:
+        """Where the elements of some rank, counted from 0, stand."""
+        return starts + order[starts + rank * after] * after
+
+    if skip_nan:
+        most = np.add.reduce(lanes == lanes, axis=1, dtype=getattr(p, "dtype", dtypes.float64)) - 1
+        ranks = p * np.maximum(most, 0)
+        number = most >= 0
+    else:
+        most = n - 1
+        last = x[place(most)]
+        number = last == last  # NaN, the largest, stands at the end
+        ranks = np.where(number, p * most, most)
+    slope = weight = None
     if interpolation in _STEPS:
-        return _at(x, _STEPS[interpolation](r), d)
-    below, above = np.floor(r), np.ceil(r)
-    low, high = _at(x, below, d), _at(x, above, d)
-    weight = ranks - wrap(below) if interpolation == "linear" else wrap((above > below) * 0.5)
-    weight = cast(weight, x.dtype)
-    with np.errstate(invalid="ignore"):  # infinity minus itself, which is not chosen
-        between = low + weight * (high - low)
-    return where(weight == 0, low, between)
+        at: Any = (place(_STEPS[interpolation](ranks).astype(dtypes.int64)),)
+        out = x[at[0]]
+    else:
+        below, above = np.floor(ranks), np.ceil(ranks)
+        at = place(below.astype(dtypes.int64)), place(above.astype(dtypes.int64))
+        low, high = x[at[0]], x[at[1]]
+        weight = ranks - below if interpolation == "linear" else (above > below) * 0.5
+        weight = weight.astype(x.dtype)
+        with np.errstate(invalid="ignore"):  # infinity minus itself, which is not chosen
+            out = np.where(weight == 0, low, low + weight * (high - low))
+    moving = interpolation == "linear" and isinstance(q, Tensor) and q.node is not None
+    if moving:  # then the weight is slope * q + weight, and constant where there is no number
+        slope, weight = np.where(number, most, 0).astype(x.dtype), np.where(number, -below, 0)
+    return record2(
+        out.reshape((q.shape if isinstance(q, Tensor) else ()) + rest),
+        (_quantile_vjp_input, _quantile_vjp_q), input, q if moving else None,
+        (input.array, raw(q), at, shape, slope, weight), CROSS,
+    )  # fmt: skip
 
 
-def _at(x: Tensor, places: Any, dim: int) -> Tensor:
-    return take_along_dim(x, wrap(places.astype(dtypes.int64)), dim)
+def _quantile_vjp_input(g, x, q, at, shape, slope, weight):
+    g = g.reshape(at[0].shape)
+    several = g.ndim > 2  # probabilities, which may name one element twice
+    if weight is None:
+        return add_at(g, at[0], shape, several)
+    if slope is not None:
+        weight = q.reshape(-1, 1, 1) * slope + weight
+    low = add_at(g * (1 - weight), at[0], shape, several)
+    return low + add_at(np.where(weight == 0, 0, g * weight), at[1], shape, several)
+
+
+def _quantile_vjp_q(g, x, q, at, shape, slope, weight):
+    low, high = (np.take_along_axis(x.reshape(-1), each.reshape(-1), 0) for each in at)
+    with np.errstate(invalid="ignore"):  # infinity minus itself
+        steps = (high - low).reshape(at[0].shape)
+    return np.add.reduce(np.where(slope == 0, 0, g.reshape(steps.shape) * steps) * slope, (1, 2))
 
 
 # -- NumPy's words -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..device import backend_of
+from ..device import apart, backend_of
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
 from ..record import record1
 from ..tensor import Tensor, raw, to_host, wrap
@@ -15,6 +15,7 @@ from .arithmetic import mul, pow
 from .arrange import broadcast_tensors
 from .cast import as_operand, different_devices
 from .index import getitem
+from .output import into
 from .shape import flatten, normal_dim, reshape, sizes, stack, unsqueeze
 from .words import implements
 
@@ -151,7 +152,7 @@ def _repeats(input: Tensor, repeats: Any, n: int, output_size: int | None) -> tu
     array = repeats.array
     if array.dtype.char not in np.dtype("i8").char + np.dtype("i4").char + "lq":
         raise DtypeError(f"repeat_interleave: repeats must be int64 or int32, got {array.dtype}")
-    if type(array) is not type(input.array):
+    if apart(array, input.array):
         raise different_devices("repeat_interleave", input, repeats)
     if array.ndim > 1 or array.size not in (1, n):
         raise ShapeError(
@@ -175,7 +176,7 @@ def _repeat_interleave_vjp_each(g, stages, shape):
     return kernels.index_add(g, stages, shape, True)
 
 
-def kron(input: Tensor, other: Tensor) -> Tensor:
+def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Kronecker product: `other` times each element of `input`, side by side.
 
     Value: `out[i * p + k, j * q + l] = input[i, j] * other[k, l]` for `other` of shape (p, q), and so
@@ -183,6 +184,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
     Args:
         input, other: tensors; the one with fewer dimensions gets new ones in front.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
@@ -193,6 +195,8 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     References:
         Van Loan, "The ubiquitous Kronecker product", J. Comput. Appl. Math. 123 (2000).
     """
+    if out is not None:
+        return into(out, kron, input, other)
     input, other = as_operand(input, "kron"), as_operand(other, "kron", "other")
     ndim = max(input.ndim, other.ndim)
     a, b = ((1,) * (ndim - x.ndim) + x.shape for x in (input, other))

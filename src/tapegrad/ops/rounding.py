@@ -17,16 +17,16 @@ from ..dtypes import finfo
 from ..errors import ArgumentError, DtypeError
 from ..record import record1
 from ..tensor import Tensor, wrap
-from . import elementwise
 from .cast import as_operand
+from .output import into
 from .words import UFUNCS, implements
 
 __all__ = [
-    "ceil", "fix", "floor", "frac", "isneginf", "isposinf", "isreal", "nan_to_num", "positive",
-    "round", "sgn", "signbit", "trunc",
+    "ceil", "fix", "floor", "frac", "isneginf", "isposinf", "nan_to_num", "positive", "round",
+    "signbit", "trunc",
 ]  # fmt: skip
 METHODS = __all__
-INPLACE = ["ceil", "fix", "floor", "frac", "nan_to_num", "round", "sgn", "trunc"]
+INPLACE = ["ceil", "fix", "floor", "frac", "nan_to_num", "round", "trunc"]
 
 
 def _number(input: Any, op: str) -> Tensor:
@@ -46,11 +46,12 @@ def _step(function: Any, op: str, rule: Any, input: Any) -> Tensor:
     return record1(function(x), rule, input)
 
 
-def floor(input: TensorLike) -> Tensor:
+def floor(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Round down to a whole number. Value: `floor(input)`, in the same dtype. The gradient is zero.
 
     Args:
         input: tensor of any shape, not bool.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a bool tensor.
@@ -60,6 +61,8 @@ def floor(input: TensorLike) -> Tensor:
         >>> tg.floor(tg.tensor([1.7, -1.2]))
         tensor([ 1., -2.])
     """
+    if out is not None:
+        return into(out, floor, input)
     return _step(np.floor, "floor", _floor_vjp, input)
 
 
@@ -67,11 +70,12 @@ def _floor_vjp(g):
     return np.zeros_like(g)
 
 
-def ceil(input: TensorLike) -> Tensor:
+def ceil(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Round up to a whole number. Value: `ceil(input)`, in the same dtype. The gradient is zero.
 
     Args:
         input: tensor of any shape, not bool.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a bool tensor.
@@ -81,6 +85,8 @@ def ceil(input: TensorLike) -> Tensor:
         >>> tg.ceil(tg.tensor([1.2, -1.7]))
         tensor([ 2., -1.])
     """
+    if out is not None:
+        return into(out, ceil, input)
     return _step(np.ceil, "ceil", _ceil_vjp, input)
 
 
@@ -88,11 +94,12 @@ def _ceil_vjp(g):
     return np.zeros_like(g)
 
 
-def trunc(input: TensorLike) -> Tensor:
+def trunc(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Cut off the fraction: round towards zero, in the same dtype. The gradient is zero.
 
     Args:
         input: tensor of any shape, not bool.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a bool tensor.
@@ -102,6 +109,8 @@ def trunc(input: TensorLike) -> Tensor:
         >>> tg.trunc(tg.tensor([1.7, -1.7]))
         tensor([ 1., -1.])
     """
+    if out is not None:
+        return into(out, trunc, input)
     return _step(np.trunc, "trunc", _trunc_vjp, input)
 
 
@@ -109,7 +118,7 @@ def _trunc_vjp(g):
     return np.zeros_like(g)
 
 
-def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
+def round(input: TensorLike, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
     """Round to the nearest number with so many decimals, halves to the even one.
 
     The gradient is zero.
@@ -117,6 +126,7 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
     Args:
         input: tensor of any shape, not bool.
         decimals: digits kept after the point; negative ones round before it.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a bool tensor, and for an integer tensor if `decimals` is not 0.
@@ -129,6 +139,8 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
         >>> tg.round(tg.tensor([0.126, 3.14159]), decimals=2)
         tensor([0.1300, 3.1400])
     """
+    if out is not None:
+        return into(out, round, input, decimals=decimals)
     if isinstance(decimals, bool) or not isinstance(decimals, (int, np.integer)):
         raise ArgumentError(f"round: decimals must be an int, got {decimals!r}")
     input = _number(input, "round")
@@ -146,11 +158,12 @@ def _round_vjp(g):
     return np.zeros_like(g)
 
 
-def frac(input: TensorLike) -> Tensor:
+def frac(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Keep the fraction, with the sign of the input. Value: `input - trunc(input)`. Adjoint: `g`.
 
     Args:
         input: floating tensor of any shape.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for an integer or bool tensor.
@@ -160,6 +173,8 @@ def frac(input: TensorLike) -> Tensor:
         >>> tg.frac(tg.tensor([1.25, -1.75]))
         tensor([ 0.2500, -0.7500])
     """
+    if out is not None:
+        return into(out, frac, input)
     input = as_operand(input, "frac")
     x = input.array
     if x.dtype.kind in "biuc":
@@ -196,16 +211,19 @@ def nan_to_num(
     nan: float | None = None,
     posinf: float | None = None,
     neginf: float | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Put numbers in the place of NaN and the infinities.
 
-    Adjoint: `g` where the input is finite, else 0.
+    Adjoint: `g` where the input is finite, else 0; complex numbers are treated part by part.
 
     Args:
         input: tensor of any shape; integers stay as they are.
         nan: instead of NaN, 0 by default.
         posinf, neginf: instead of inf and -inf, by default the largest and the smallest number of the
             dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: if a replacement is no number.
@@ -215,6 +233,8 @@ def nan_to_num(
         >>> tg.nan_to_num(tg.tensor([1.0, float("nan"), float("inf")]), posinf=9.0)
         tensor([1., 0., 9.])
     """
+    if out is not None:
+        return into(out, nan_to_num, input, nan, posinf, neginf)
     for name, value in (("nan", nan), ("posinf", posinf), ("neginf", neginf)):
         if value is not None and not isinstance(value, Real):
             raise ArgumentError(f"nan_to_num: {name} must be None or a number, got {value!r}")
@@ -227,20 +247,24 @@ def nan_to_num(
         wide, limits = x.astype(np.float32), finfo(x.dtype)
         posinf = limits.max if posinf is None else posinf
         neginf = limits.min if neginf is None else neginf
-    out = np.nan_to_num(wide, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
-    out = as_array(out).astype(x.dtype, copy=False)
-    return record1(out, _nan_to_num_vjp, input, (x,))
+    result = np.nan_to_num(wide, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+    result = as_array(result).astype(x.dtype, copy=False)
+    return record1(result, _nan_to_num_vjp, input, (x,))
 
 
 def _nan_to_num_vjp(g, x):
+    if x.dtype.kind == "c":  # each part for itself
+        imag = np.where(np.isfinite(x.imag), g.imag, 0)
+        return np.where(np.isfinite(x.real), g.real, 0) + imag * 1j
     return np.where(np.isfinite(x), g, 0)
 
 
-def signbit(input: TensorLike) -> Tensor:
+def signbit(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bool tensor that is true where the sign is minus, at -0.0 and NaN with a minus too.
 
     Args:
         input: tensor of any shape.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a complex tensor.
@@ -250,14 +274,17 @@ def signbit(input: TensorLike) -> Tensor:
         >>> tg.signbit(tg.tensor([1.0, 0.0, -0.0, -2.0]))
         tensor([False, False,  True,  True])
     """
+    if out is not None:
+        return into(out, signbit, input)
     return wrap(as_array(np.signbit(_real("signbit", input))))
 
 
-def isposinf(input: TensorLike) -> Tensor:
+def isposinf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bool tensor that is true where the input is plus infinity.
 
     Args:
         input: tensor of any shape.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a complex tensor.
@@ -267,14 +294,17 @@ def isposinf(input: TensorLike) -> Tensor:
         >>> tg.isposinf(tg.tensor([1.0, float("inf"), -float("inf")]))
         tensor([False,  True, False])
     """
+    if out is not None:
+        return into(out, isposinf, input)
     return wrap(as_array(_real("isposinf", input) == np.inf))
 
 
-def isneginf(input: TensorLike) -> Tensor:
+def isneginf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Bool tensor that is true where the input is minus infinity.
 
     Args:
         input: tensor of any shape.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a complex tensor.
@@ -284,21 +314,9 @@ def isneginf(input: TensorLike) -> Tensor:
         >>> tg.isneginf(tg.tensor([1.0, float("inf"), -float("inf")]))
         tensor([False, False,  True])
     """
+    if out is not None:
+        return into(out, isneginf, input)
     return wrap(as_array(_real("isneginf", input) == -np.inf))
-
-
-def isreal(input: TensorLike) -> Tensor:
-    """Bool tensor that is true where the imaginary part is zero: everywhere in a real tensor.
-
-    Args:
-        input: tensor of any shape.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> tg.isreal(tg.tensor([1.0, -2.0]))
-        tensor([ True,  True])
-    """
-    return wrap(as_array(np.isreal(as_operand(input, "isreal").array)))
 
 
 def _real(op: str, input: Any) -> Any:
@@ -309,7 +327,6 @@ def _real(op: str, input: Any) -> Any:
 
 
 fix = trunc
-sgn = elementwise.sign
 
 UFUNCS.update({
     np.floor: floor, np.ceil: ceil, np.trunc: trunc, np.rint: round, np.positive: positive,
@@ -318,7 +335,6 @@ UFUNCS.update({
 implements(np.fix)(trunc)
 implements(np.isposinf)(isposinf)
 implements(np.isneginf)(isneginf)
-implements(np.isreal)(isreal)
 
 
 @implements(np.round, np.around)

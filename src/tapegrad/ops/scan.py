@@ -19,11 +19,12 @@ from ..kernels.scan import flip, part
 from ..record import OUT, record, record1
 from ..tensor import Tensor, raw, wrap
 from .arithmetic import add, mul
-from .cast import as_operand, floating, promoted
+from .cast import as_operand, floating, not_complex, promoted
 from .index import take_along_dim
+from .output import into
 from .reduce import accumulated, floating_operand, in_float32, is_half
 from .reduce import sum as sum_over
-from .shape import cat, clone, flatten, normal_dim, reshape
+from .shape import cat, clone, flatten, normal_dim, reshape, whole_number
 from .words import implements
 
 __all__ = [
@@ -38,7 +39,9 @@ cummax_pair: Any = namedtuple("cummax", ("values", "indices"))  # type: ignore[n
 cummin_pair: Any = namedtuple("cummin", ("values", "indices"))  # type: ignore[name-match]
 
 
-def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
+def cumsum(
+    input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None
+) -> Tensor:
     """Running sum along a dimension.
 
     Value: `y[i] = input[0] + ... + input[i]`. Adjoint: the running sum of `g` from the end.
@@ -47,26 +50,31 @@ def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
         input: tensor; integers and bools are summed in int64.
         dim: dimension to sum along.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]), 0)
         tensor([1., 3., 6.])
     """
+    if out is not None:
+        return into(out, cumsum, input, dim, dtype=dtype)
     input, wide, kind = accumulated("cumsum", input, dtype)
     x = input.array
     d = normal_dim("cumsum", dim, x.ndim)
     if is_half(x):
         return in_float32(cumsum, input, d)
-    out = np.cumsum(x, axis=d, dtype=wide) if x.ndim else x.astype(kind)
-    return record1(out, _cumsum_vjp, input, (d,))
+    result = np.cumsum(x, axis=d, dtype=wide) if x.ndim else x.astype(kind)
+    return record1(result, _cumsum_vjp, input, (d,))
 
 
 def _cumsum_vjp(g, d):
     return flip(np.cumsum(flip(g, d), axis=d), d) if g.ndim else g
 
 
-def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
+def cumprod(
+    input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None
+) -> Tensor:
     """Running product along a dimension.
 
     Value: `y[i] = input[0] * ... * input[i]`. Adjoint: `y[i - 1] * s[i]` with the recurrence from the end
@@ -76,19 +84,22 @@ def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
         input: tensor; integers and bools are multiplied in int64.
         dim: dimension to multiply along.
         dtype: convert to this dtype first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.cumprod(tg.tensor([1.0, 2.0, 3.0]), 0)
         tensor([1., 2., 6.])
     """
+    if out is not None:
+        return into(out, cumprod, input, dim, dtype=dtype)
     input, wide, kind = accumulated("cumprod", input, dtype)
     x = input.array
     d = normal_dim("cumprod", dim, x.ndim)
     if is_half(x):
         return in_float32(cumprod, input, d)
-    out = np.cumprod(x, axis=d, dtype=wide) if x.ndim else x.astype(kind)
-    return record(out, (_cumprod_vjp,), (input,), (x, OUT, d))
+    result = np.cumprod(x, axis=d, dtype=wide) if x.ndim else x.astype(kind)
+    return record(result, (_cumprod_vjp,), (input,), (x, OUT, d))
 
 
 def _cumprod_vjp(g, x, y, d):
@@ -119,7 +130,7 @@ def _recurrence_vjp_a(g, a, s, d):
     return _recurrence_vjp_b(g, a, s, d)[part(d, 1, None)] * s[part(d, -1)]
 
 
-def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """Running logarithm of the sum of exponentials along a dimension, without overflow.
 
     Value: `y[i] = log(e**input[0] + ... + e**input[i])`. Adjoint: `e**(input[i] - y[i]) * s[i]` with the
@@ -129,6 +140,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     Args:
         input: floating tensor.
         dim: dimension to sum along.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for an integer or bool tensor.
@@ -138,13 +150,15 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
         >>> tg.logcumsumexp(tg.tensor([0.0, 0.0, 1000.0]), 0)
         tensor([0.0000e+00, 6.9315e-01, 1.0000e+03])
     """
+    if out is not None:
+        return into(out, logcumsumexp, input, dim)
     input = floating_operand("logcumsumexp", input)
     x = input.array
     d = normal_dim("logcumsumexp", dim, x.ndim)
     if is_half(x):
         return in_float32(logcumsumexp, input, d)
-    out = kernels.logaddexp_scan(x, d) if x.ndim else x.copy()
-    return record(out, (_logcumsumexp_vjp,), (input,), (x, OUT, d))
+    result = kernels.logaddexp_scan(x, d) if x.ndim else x.copy()
+    return record(result, (_logcumsumexp_vjp,), (input,), (x, OUT, d))
 
 
 def _logcumsumexp_vjp(g, x, y, d):
@@ -156,7 +170,7 @@ def _logcumsumexp_vjp(g, x, y, d):
     return np.exp(x - y) * g
 
 
-def cummax(input: Tensor, dim: int) -> Any:
+def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> Any:
     """Running maximum along a dimension, with the index where it was reached; NaN beats all.
 
     Adjoint: `g` at the index that was returned (the last, at ties).
@@ -164,6 +178,7 @@ def cummax(input: Tensor, dim: int) -> Any:
     Args:
         input: tensor.
         dim: dimension to run along.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(values, indices)`.
@@ -173,10 +188,12 @@ def cummax(input: Tensor, dim: int) -> Any:
         >>> tg.cummax(tg.tensor([1.0, 3.0, 2.0, 3.0]), 0)
         cummax(values=tensor([1., 3., 3., 3.]), indices=tensor([0, 1, 1, 3]))
     """
+    if out is not None:
+        return into(out, cummax, input, dim)
     return cummax_pair(*_running("cummax", np.maximum, input, dim))
 
 
-def cummin(input: Tensor, dim: int) -> Any:
+def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> Any:
     """Running minimum along a dimension, with the index where it was reached; NaN beats all.
 
     Adjoint: `g` at the index that was returned (the last, at ties).
@@ -184,6 +201,7 @@ def cummin(input: Tensor, dim: int) -> Any:
     Args:
         input: tensor.
         dim: dimension to run along.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(values, indices)`.
@@ -193,11 +211,14 @@ def cummin(input: Tensor, dim: int) -> Any:
         >>> tg.cummin(tg.tensor([3.0, 1.0, 2.0, 1.0]), 0)
         cummin(values=tensor([3., 1., 1., 1.]), indices=tensor([0, 1, 1, 3]))
     """
+    if out is not None:
+        return into(out, cummin, input, dim)
     return cummin_pair(*_running("cummin", np.minimum, input, dim))
 
 
 def _running(op: str, ufunc: Any, input: Any, dim: int) -> tuple[Tensor, Tensor]:
     input = as_operand(input, op)
+    not_complex(op, input)
     x = input.array
     d = normal_dim(op, dim, x.ndim)
     if not x.ndim:
@@ -216,6 +237,8 @@ def diff(
     dim: int = -1,
     prepend: Tensor | None = None,
     append: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Differences of neighbours along a dimension, taken `n` times.
 
@@ -227,6 +250,7 @@ def diff(
         n: how often; 0 gives a copy.
         dim: dimension to differ along.
         prepend, append: tensors to put before and after the input along the dimension first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         The differences, `n` fewer along the dimension.
@@ -240,9 +264,10 @@ def diff(
         >>> tg.diff(tg.tensor([1.0, 4.0, 9.0]))
         tensor([3., 5.])
     """
+    if out is not None:
+        return into(out, diff, input, n, dim, prepend, append)
     input = as_operand(input, "diff")
-    if not hasattr(n, "__index__") or n < 0:
-        raise ArgumentError(f"diff: n must be an int and not negative, got {n!r}")
+    n = whole_number("diff", "n", n)
     if not input.ndim:
         raise ShapeError("diff: input is 0-d; it needs at least one dimension")
     d = normal_dim("diff", dim, input.ndim)

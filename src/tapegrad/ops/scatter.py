@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..device import as_array, backend_of, is_array
+from ..batching import widened
+from ..device import as_array, every_value, is_array
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..record import OUT, record, record1, record2
 from ..tensor import Tensor, raw, wrap
-from .cast import as_operand
+from .cast import as_operand, not_complex
 from .choose import where
 from .gather import positions_along, slices_along, zero_at
 from .index import getitem
+from .output import into
 from .put import check_source, number_operand, positions_of_slices, values_operand, written_at
 from .shape import reshape
 
@@ -31,6 +33,7 @@ def scatter(
     *,
     value: Any = None,
     reduce: str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Write along a dimension by an index for each element: `out[index[i, j], j] = src[i, j]` for dim 0.
 
@@ -46,6 +49,7 @@ def scatter(
         src: tensor of the input's dtype, or a number.
         value: a number, in place of `src`.
         reduce: None to replace, `"add"` or `"multiply"` to combine with what is there.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: unless exactly one of `src` and `value` is given; for another `reduce`.
@@ -59,6 +63,8 @@ def scatter(
         tensor([[5., 0., 0.],
                 [0., 0., 5.]])
     """
+    if out is not None:
+        return into(out, scatter, input, dim, index, src, value=value, reduce=reduce)
     input = as_operand(input, "scatter")
     if (src is None) is (value is None):
         raise ArgumentError("scatter: exactly one of src and value must be given")
@@ -75,8 +81,8 @@ def scatter(
         return _total(input, at, values)
     if reduce == "multiply":
         return _product(input, at, values, True)
-    out = written_at(input.array, at, values.array)
-    return record2(out, (_scatter_vjp_input, _scatter_vjp_src), input, values, (at,))
+    result = written_at(input.array, at, values.array)
+    return record2(result, (_scatter_vjp_input, _scatter_vjp_src), input, values, (at,))
 
 
 def _scatter_vjp_input(g, at):
@@ -104,7 +110,9 @@ def _placed(op: str, input: Tensor, dim: int, index: Any, src: Any) -> tuple[Any
     return at.reshape(-1), reshape(src, -1)
 
 
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+def scatter_add(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None
+) -> Tensor:
     """Add along a dimension by an index for each element: `out[index[i, j], j] += src[i, j]` for dim 0.
 
     Repeated positions count each time. Adjoint: `g` for `input`, `gather(g, dim, index)` for `src`.
@@ -115,6 +123,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
         index: int64 or int32 tensor with as many dimensions as `input` and `src`, no larger than `src`
             and, except in `dim`, than `input`; positions count from 0.
         src: tensor of the input's dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DimensionError: for a position outside the dimension.
@@ -126,12 +135,15 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
         >>> tg.scatter_add(tg.zeros(3), 0, tg.tensor([0, 2, 2]), tg.tensor([1.0, 2.0, 3.0]))
         tensor([1., 0., 5.])
     """
+    if out is not None:
+        return into(out, scatter_add, input, dim, index, src)
     input = as_operand(input, "scatter_add")
     return _total(input, *_placed("scatter_add", input, dim, index, src))
 
 
 def _total(input: Tensor, at: Any, values: Tensor) -> Tensor:
-    out = kernels.combine_at(input.array, at, values.array, np.add)
+    x, v = input.array, values.array
+    out = kernels.combine_at(widened(x, at, v), at, v, np.add)
     return record2(out, (_scatter_add_vjp_input, _scatter_add_vjp_src), input, values, (at,))
 
 
@@ -144,7 +156,14 @@ def _scatter_add_vjp_src(g, at):
 
 
 def scatter_reduce(
-    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Reduce along a dimension all elements with one index, and what is there already.
 
@@ -161,6 +180,7 @@ def scatter_reduce(
         reduce: `"sum"`, `"prod"`, `"mean"`, `"amax"` or `"amin"`; the mean of integers is rounded down.
         include_self: whether the elements of `input` take part where the index points. Where it does
             not, `input` stays as it is.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for another reduction.
@@ -174,6 +194,8 @@ def scatter_reduce(
         >>> tg.scatter_reduce(tg.zeros(3), 0, index, x, "mean", include_self=False)
         tensor([5., 3., 0.])
     """
+    if out is not None:
+        return into(out, scatter_reduce, input, dim, index, src, reduce, include_self=include_self)
     input = as_operand(input, "scatter_reduce")
     if reduce not in _REDUCTIONS:
         raise ArgumentError(
@@ -191,6 +213,7 @@ def index_reduce(
     reduce: str,
     *,
     include_self: bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Reduce all slices with one index, and the one that is there already.
 
@@ -205,6 +228,7 @@ def index_reduce(
             index.
         reduce: `"prod"`, `"mean"`, `"amax"` or `"amin"`; the mean of integers is rounded down.
         include_self: whether the slices of `input` take part where the index points.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ArgumentError: for another reduction.
@@ -219,6 +243,8 @@ def index_reduce(
         tensor([[0., 0.],
                 [4., 5.]])
     """
+    if out is not None:
+        return into(out, index_reduce, input, dim, index, source, reduce, include_self=include_self)
     input = as_operand(input, "index_reduce")
     if reduce not in _REDUCTIONS or reduce == "sum":
         allowed = ", ".join(r for r in _REDUCTIONS if r != "sum")
@@ -241,6 +267,8 @@ def _reduced(
     """The reduction of values, and of the input, at positions of the flattened input."""
     if reduce == "mean" and input.array.dtype.kind == "b":
         raise DtypeError(f"{op}: the mean is not defined for a bool tensor; use amax or amin")
+    if reduce in ("amax", "amin"):
+        not_complex(op, input)
     return _REDUCTIONS[reduce](input, at, values, include_self)
 
 
@@ -283,16 +311,16 @@ def _product_at(values: Tensor, at: Any, shape: Any) -> Tensor:
     """The products of the values with one position, 1 where there is none."""
     v = values.array
     ones = np.ones_like(v, shape=shape)
-    out = kernels.combine_at(ones, at, v, np.multiply)
+    out = kernels.combine_at(widened(ones, at), at, v, np.multiply)
     most = at.size
     if values.node is not None and most:
-        most = int(backend_of(at).to_host(_counts(np.zeros_like(ones, dtype=np.int64), at).max()))
+        most = int(every_value(_counts(np.zeros_like(ones, dtype=np.int64), at).max()).max())
     return record1(out, _product_at_vjp, values, (v, at, most))
 
 
 def _counts(start: Any, at: Any) -> Any:
     """Integers plus the number of times that each position is named."""
-    return kernels.combine_at(start, at, np.ones_like(at), np.add)
+    return kernels.combine_at(widened(start, at), at, np.ones_like(at), np.add)
 
 
 def _product_at_vjp(g, v, at, most):
@@ -301,7 +329,7 @@ def _product_at_vjp(g, v, at, most):
         return g
     # products of the factors before and after each one, so that zeros need no division
     order = np.argsort(at)
-    keys, factors = at[order], v[order]
+    keys, factors = at[order], widened(v, order)[order]
     before = kernels.running(np.multiply, factors, keys, most)
     after = kernels.running(np.multiply, factors[::-1], keys[::-1], most)[::-1]
     one = np.ones_like(raw(v), shape=(1,))
@@ -336,7 +364,7 @@ def _extreme(
 ) -> Tensor:
     x, v = input.array, values.array
     start = x if include_self else written_at(x, at, end)
-    out = kernels.combine_at(start, at, v, ufunc)
+    out = kernels.combine_at(widened(start, at, v), at, v, ufunc)
     saved = x, v, OUT, at, include_self
     return record(out, _extreme_vjp, (input, values), saved)
 
@@ -348,7 +376,7 @@ def _extreme_vjp(g, x, v, out, at, include_self):
     if not include_self:  # PyTorch counts an element that did not take part, if it happens to tie
         own = written_at(own, at, 0)
     won = (v == out[at]).astype(v.dtype)
-    share = g.reshape(-1) / kernels.combine_at(own, at, won, np.add)
+    share = g.reshape(-1) / kernels.combine_at(widened(own, at), at, won, np.add)
     return (share * own).reshape(shape), share[at] * won
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from .. import dtypes
 from .._typing import TensorLike
-from ..device import as_array, backend_of
+from ..device import apart, as_array, every_value
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
 from ..tensor import Tensor, wrap
 from .cast import NUMBERS, as_operand, different_devices
+from .output import into
 from .shape import normal_dim
 from .sort import order_along, ordered
 from .words import implements
@@ -28,6 +29,7 @@ def searchsorted(
     right: bool = False,
     side: str | None = None,
     sorter: Tensor | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Where values would have to be inserted to keep sequences sorted; carries no gradient.
 
@@ -41,6 +43,7 @@ def searchsorted(
         right: insert after equal elements, not before.
         side: `"left"` or `"right"`, the same said in NumPy's way.
         sorter: int64 indices, of the sequence's shape, that sort a sequence which is not.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         Indices from 0 to N, of the input's shape.
@@ -55,6 +58,17 @@ def searchsorted(
         >>> tg.searchsorted(tg.tensor([1.0, 3.0, 5.0]), tg.tensor([3.0, 4.0]))
         tensor([1, 2])
     """
+    if out is not None:
+        return into(
+            out,
+            searchsorted,
+            sorted_sequence,
+            input,
+            out_int32=out_int32,
+            right=right,
+            side=side,
+            sorter=sorter,
+        )
     sequence = ordered("searchsorted", sorted_sequence)
     if side not in (None, "left", "right"):
         raise ArgumentError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
@@ -88,7 +102,7 @@ def _values(op: str, input: Any, sequence: Tensor) -> Any:
         dtype = dtypes.result_of([], [sequence.dtype], [dtypes.default_for(input)])
         return np.full_like(sequence.array, input, dtype=dtype, shape=())
     values = ordered(op, input)
-    if type(values.array) is not type(sequence.array):
+    if apart(values.array, sequence.array):
         raise different_devices(op, sequence, values)
     return values.array
 
@@ -96,7 +110,7 @@ def _values(op: str, input: Any, sequence: Tensor) -> Any:
 def _sorter(sorter: Any, sequence: Tensor) -> Any:
     sorter = as_operand(sorter, "searchsorted", "sorter")
     i, n = sorter.array, sequence.shape[-1]
-    if type(i) is not type(sequence.array):
+    if apart(i, sequence.array):
         raise different_devices("searchsorted", sequence, sorter)
     if i.dtype != dtypes.int64:
         raise DtypeError(f"searchsorted: sorter must be int64, got {i.dtype}")
@@ -110,9 +124,8 @@ def _sorter(sorter: Any, sequence: Tensor) -> Any:
 
 
 def truth(value: Any) -> bool:
-    """A 0-d array's truth on the host."""
-    value = as_array(value)
-    return bool(backend_of(value).to_host(value))
+    """A 0-d array's truth on the host; inside `vmap` whether it is true for any example."""
+    return bool(every_value(value).any())
 
 
 def _bisect(s: Any, v: Any, side: str) -> Any:
@@ -131,7 +144,12 @@ def _bisect(s: Any, v: Any, side: str) -> Any:
 
 
 def bucketize(
-    input: TensorLike, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+    input: TensorLike,
+    boundaries: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The bucket that each value falls into; carries no gradient.
 
@@ -143,6 +161,7 @@ def bucketize(
         boundaries: (N,), sorted.
         out_int32: answer int32 instead of int64.
         right: which end of a bucket is open, see above.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         Indices from 0 to N, of the input's shape.
@@ -155,6 +174,8 @@ def bucketize(
         >>> tg.bucketize(tg.tensor([0.5, 3.0, 9.0]), tg.tensor([1.0, 3.0, 5.0]))
         tensor([0, 1, 3])
     """
+    if out is not None:
+        return into(out, bucketize, input, boundaries, out_int32=out_int32, right=right)
     boundaries = as_operand(boundaries, "bucketize", "boundaries")
     if boundaries.ndim != 1:
         raise ShapeError(f"bucketize: boundaries must be 1-d, got shape {boundaries.shape}")

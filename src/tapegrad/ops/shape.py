@@ -18,7 +18,7 @@ from .output import into
 from .words import implements
 
 __all__ = [
-    "broadcast_to", "cat", "chunk", "clone", "detach", "flatten", "permute", "reshape", "split",
+    "broadcast_to", "cat", "chunk", "clone", "detach", "flatten", "permute", "ravel", "reshape", "split",
     "squeeze", "stack", "swapaxes", "swapdims", "transpose", "unsqueeze",
 ]  # fmt: skip
 METHODS = [
@@ -61,6 +61,20 @@ def sizes(op: str, given: tuple[Any, ...]) -> Shape:
         raise ArgumentError(f"{op}: sizes must be ints, got {given}") from None
 
 
+def whole_number(op: str, name: str, value: Any, least: int = 0) -> int:
+    """An int that is not below a limit, or an error."""
+    if value.__class__ is int and value >= least:
+        return value
+    try:
+        number = least - 1 if isinstance(value, bool) else int(value.__index__())
+    except (AttributeError, TypeError):
+        number = least - 1
+    if number < least:
+        wanted = "a positive int" if least == 1 else f"an int of at least {least}"
+        raise ArgumentError(f"{op}: {name} must be {wanted}, got {value!r}")
+    return number
+
+
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """Give the same elements another shape, as a view where the memory allows it.
 
@@ -81,10 +95,10 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     """
     input = as_operand(input, "reshape")
     x = input.array
-    new = sizes("reshape", shape)
     try:
-        out = x.reshape(new)
-    except ValueError:
+        out = x.reshape(*shape)
+    except (TypeError, ValueError):
+        new = sizes("reshape", shape)
         raise ShapeError(
             f"reshape: {x.size} elements of shape {x.shape} do not fit into {new}"
         ) from None
@@ -117,12 +131,12 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, (*shape[:start], joined, *shape[end + 1 :]))
 
 
-def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+def transpose(input: Tensor, dim0: Any, dim1: int | None = None) -> Tensor:
     """Swap two dimensions; a view. Adjoint: `g` with the same two swapped.
 
     Args:
         input: tensor.
-        dim0, dim1: the dimensions.
+        dim0, dim1: the dimensions; or all of them in a new order, as one sequence, which is NumPy's form.
 
     Raises:
         DimensionError: if one does not exist.
@@ -133,6 +147,10 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
         (3, 2)
     """
     input = as_operand(input, "transpose")
+    if dim1 is None:
+        if not isinstance(dim0, (tuple, list)):
+            raise ArgumentError(f"transpose: needs two dimensions or a sequence of all, got {dim0!r}")
+        return permute(input, tuple(dim0))
     a = normal_dim("transpose", dim0, input.ndim)
     b = normal_dim("transpose", dim1, input.ndim)
     if not input.ndim:

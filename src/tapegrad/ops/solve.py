@@ -15,6 +15,7 @@ from ..errors import ArgumentError, ShapeError
 from ..record import OUT, record, record1
 from ..tensor import Tensor, wrap
 from .lapack import (
+    adjoint,
     batched,
     floats,
     identity,
@@ -26,6 +27,7 @@ from .lapack import (
     square,
     transposed,
 )
+from .output import into
 from .shape import normal_dims, permute, reshape
 from .words import implements
 
@@ -36,13 +38,14 @@ INPLACE: list[str] = []
 
 @implements(np.linalg.inv)
 @single
-def inv(A: Tensor) -> Tensor:
+def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Invert square matrices; where a product with the inverse is wanted, `solve` is better.
 
     Value: `Y = inv(A)`. Adjoint: `-Y' g Y'` (Giles 2008, 2.2.3).
 
     Args:
         A: (..., N, N).
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         LinAlgError: if a matrix is singular.
@@ -57,6 +60,8 @@ def inv(A: Tensor) -> Tensor:
         M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
         differentiation", 2008.
     """
+    if out is not None:
+        return into(out, inv, A)
     A = square(A, "inv")
     return record1(lapack("inv", np.linalg.inv, A.array), _inv_vjp, A, OUT)
 
@@ -76,7 +81,7 @@ def is_vectors(A: Tensor, B: Tensor) -> bool:
 
 
 @single
-def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """Solve the linear systems `A X = B`, or `X A = B`.
 
     Adjoint, for `A X = B`: `G = inv(A') g` for `B`, `-G X'` for `A` (Giles 2008, 2.3.1).
@@ -85,6 +90,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
         A: (..., N, N).
         B: (..., N, K); or vectors: (N,), or (..., N) with exactly the leading dimensions of A.
         left: False for `X A = B`, with B (..., K, N).
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         X, in the shape of B after broadcasting the leading dimensions.
@@ -98,6 +104,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
         >>> tg.linalg.solve(tg.tensor([[2.0, 0.0], [0.0, 4.0]]), tg.tensor([2.0, 2.0]))
         tensor([1.0000, 0.5000])
     """
+    if out is not None:
+        return into(out, solve, A, B, left=left)
     A, B = square(A, "solve"), floats(B, "solve", "B")
     same_kind("solve", A, B)
     b = B.array.shape
@@ -108,8 +116,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     if not left:
         return transposed(solve(transposed(A), transposed(B)))
     A, B = batched("solve", A, B)
-    out = lapack("solve", np.linalg.solve, A.array, B.array)
-    return record(out, _solve_vjp, (A, B), (A.array, OUT))
+    result = lapack("solve", np.linalg.solve, A.array, B.array)
+    return record(result, _solve_vjp, (A, B), (A.array, OUT))
 
 
 def _solve_vjp(g, a, x):
@@ -134,7 +142,13 @@ def _numpy_solve(a: Any, b: Any) -> Tensor:
 
 @single
 def solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+    A: Tensor,
+    B: Tensor,
+    *,
+    upper: bool,
+    left: bool = True,
+    unitriangular: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Solve `A X = B`, or `X A = B`, for triangular A by substitution; the other triangle is not read.
 
@@ -146,6 +160,7 @@ def solve_triangular(
         upper: whether A is upper triangular.
         left: False for `X A = B`.
         unitriangular: take the diagonal of A as ones, without reading it.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         LinAlgError: if the diagonal of A has a zero, where PyTorch returns infinities.
@@ -158,6 +173,10 @@ def solve_triangular(
         tensor([[1.],
                 [2.]])
     """
+    if out is not None:
+        return into(
+            out, solve_triangular, A, B, upper=upper, left=left, unitriangular=unitriangular
+        )
     A, B = square(A, "solve_triangular"), matrix(B, "solve_triangular", "B")
     same_kind("solve_triangular", A, B)
     fit("solve_triangular", A, B, left)
@@ -170,13 +189,13 @@ def solve_triangular(
     a, b = A.array, B.array
     kept = mask(a, a.shape[-1], k=-1 if unitriangular else 0)
     kept = kept.swapaxes(-1, -2) if upper else kept
-    out = lapack(
+    result = lapack(
         "solve_triangular",
         lambda t: kernels.solve_triangular(b, t, upper, unitriangular),
         np.where(kept, a, 0),
     )
     saved = (a, OUT, kept, upper, unitriangular)
-    return record(out, _solve_triangular_vjp, (A, B), saved)
+    return record(result, _solve_triangular_vjp, (A, B), saved)
 
 
 def _solve_triangular_vjp(g, a, x, kept, upper, unit):
@@ -191,50 +210,61 @@ def _recorded_solve_triangular(b: Tensor, a: Any, upper: bool, unit: bool) -> Te
 kernels.solve_triangular.register(Tensor)(_recorded_solve_triangular)
 
 
-def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+def cholesky_solve(
+    input: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Solve `A X = input` for a positive-definite A given by its Cholesky factor.
 
     Args:
         input: (..., N, K).
-        L: the factor (..., N, N): `A = L L'`, or `A = L' L` if `upper`.
+        L: the factor (..., N, N): `A = L L*`, or `A = L* L` if `upper`, `*` being the conjugate
+            transpose.
         upper: whether the factor is upper triangular.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.cholesky_solve(tg.tensor([[4.0]]), tg.tensor([[2.0]]))
         tensor([[1.]])
     """
+    if out is not None:
+        return into(out, cholesky_solve, input, L, upper)
     B, L = matrix(input, "cholesky_solve", "input"), square(L, "cholesky_solve", "L")
     same_kind("cholesky_solve", L, B)
     fit("cholesky_solve", L, B)
-    first, second = (transposed(L), L) if upper else (L, transposed(L))
+    first, second = (adjoint(L), L) if upper else (L, adjoint(L))
     half = solve_triangular(first, B, upper=False)
     return solve_triangular(second, half, upper=True)
 
 
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Invert a positive-definite matrix given by its Cholesky factor.
 
     Args:
-        L: the factor (..., N, N): `A = L L'`, or `A = L' L` if `upper`.
+        L: the factor (..., N, N): `A = L L*`, or `A = L* L` if `upper`, `*` being the conjugate
+            transpose.
         upper: whether the factor is upper triangular.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.cholesky_inverse(tg.tensor([[2.0]]))
         tensor([[0.2500]])
     """
+    if out is not None:
+        return into(out, cholesky_inverse, L, upper)
     L = square(L, "cholesky_inverse", "L")
     x = L.array
     return cholesky_solve(wrap(identity(x, x.shape[-1], x.dtype)), L, upper)
 
 
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """Invert a tensor as a matrix from its last dimensions to its first.
 
     Args:
         A: the product of the first `ind` sizes equals that of the others.
         ind: how many dimensions count as rows.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         Tensor of shape `A.shape[ind:] + A.shape[:ind]`.
@@ -248,6 +278,8 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
         >>> tg.linalg.tensorinv(tg.tensor([[2.0]]), ind=1)
         tensor([[0.5000]])
     """
+    if out is not None:
+        return into(out, tensorinv, A, ind)
     A = floats(A, "tensorinv")
     if isinstance(ind, bool) or not isinstance(ind, int) or ind < 1:
         raise ArgumentError(f"tensorinv: ind must be a positive int, got {ind!r}")
@@ -261,13 +293,14 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return reshape(inv(reshape(A, (n, n))), columns + rows)
 
 
-def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
+def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = None) -> Tensor:
     """Solve `tensordot(A, X, X.ndim) = B` for X.
 
     Args:
         A: of shape `B.shape + X.shape`, both with the same number of elements.
         B: the right-hand side.
         dims: dimensions of A to move to its end first.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         LinAlgError: if A as a matrix is singular.
@@ -278,6 +311,8 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
         >>> tg.linalg.tensorsolve(tg.tensor([[2.0, 0.0], [0.0, 4.0]]), tg.tensor([2.0, 4.0]))
         tensor([1., 1.])
     """
+    if out is not None:
+        return into(out, tensorsolve, A, B, dims)
     A, B = floats(A, "tensorsolve"), floats(B, "tensorsolve", "B")
     same_kind("tensorsolve", A, B)
     if dims is not None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, kernels
-from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
-from ..record import record1
+from .. import dtypes
+from ..errors import ArgumentError, DimensionError, DtypeError
 from ..tensor import Tensor, wrap
 from .cast import as_operand
+from .output import into
+from .reduce import alone, pick, put_back
 from .shape import normal_dim
 from .words import implements
 
@@ -35,14 +36,6 @@ def ordered(op: str, input: Any, bools: bool = False) -> Tensor:
     return input
 
 
-def filled_dim(op: str, dim: Any, x: Any) -> int:
-    """A dimension, counted from the front, that has elements to choose from."""
-    d = normal_dim(op, dim, x.ndim)
-    if x.ndim and not x.shape[d]:
-        raise ShapeError(f"{op}: dim {d} of shape {x.shape} has no elements to choose from")
-    return d
-
-
 def order_along(x: Any, axis: int, descending: bool = False, stable: bool = False) -> Any:
     """Indices that sort an array along an axis, counted from the front.
 
@@ -59,35 +52,14 @@ def order_along(x: Any, axis: int, descending: bool = False, stable: bool = Fals
     return x.shape[axis] - 1 - order
 
 
-def pick(pair: Any, rule: Any, input: Tensor, indices: Any, dim: int, keepdim: bool = True) -> Any:
-    """What stands at `indices` along a dimension, recorded, with the indices.
-
-    Args:
-        pair: the named tuple to answer.
-        rule: called with (g, indices, dim, shape of the input).
-        input: tensor with at least one dimension.
-        indices: index array in which no element is named twice.
-        dim: the dimension.
-        keepdim: False drops it.
-    """
-    x = input.array
-    values = np.take_along_axis(x, indices, dim)
-    shape = values.shape if keepdim else values.shape[:dim] + values.shape[dim + 1 :]
-    out = record1(values.reshape(shape), rule, input, (indices, dim, x.shape))
-    return pair(out, wrap(indices.reshape(shape)))
-
-
-def put_back(g, indices, dim, shape):
-    """The rule of everything that was picked: `g` at the indices, zero elsewhere."""
-    return kernels.scatter_along(g.reshape(indices.shape), indices, dim, shape)
-
-
-def alone(pair: Any, input: Tensor) -> Any:
-    """The answer for a 0-d tensor: itself, at index 0."""
-    return pair(input.clone(), wrap(np.zeros_like(input.array, dtype=dtypes.int64)))
-
-
-def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
+def sort(
+    input: Tensor,
+    dim: int = -1,
+    descending: bool = False,
+    *,
+    stable: bool = False,
+    out: tuple[Tensor, ...] | None = None,
+) -> Any:
     """Sort along a dimension. NaN counts as the largest value.
 
     Adjoint: each element's gradient back at the place it came from.
@@ -97,6 +69,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
         dim: dimension to sort along.
         descending: from the largest to the smallest.
         stable: keep the order of equal elements; without it their indices come in any order.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(values, indices)`.
@@ -109,6 +82,8 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
         >>> tg.sort(tg.tensor([3.0, 1.0, 2.0]))
         sort(values=tensor([1., 2., 3.]), indices=tensor([1, 2, 0]))
     """
+    if out is not None:
+        return into(out, sort, input, dim, descending, stable=stable)
     input = ordered("sort", input, bools=True)
     x = input.array
     d = normal_dim("sort", dim, x.ndim)
@@ -121,7 +96,14 @@ def _sort_vjp(g, indices, dim, shape):
     return put_back(g, indices, dim, shape)
 
 
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+def argsort(
+    input: Tensor,
+    dim: int = -1,
+    descending: bool = False,
+    stable: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Indices that sort along a dimension; int64, carries no gradient.
 
     Args:
@@ -129,6 +111,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
         dim: dimension to sort along.
         descending: from the largest to the smallest.
         stable: keep the order of equal elements.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: for a complex tensor.
@@ -138,6 +121,8 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
         >>> tg.argsort(tg.tensor([3.0, 1.0, 2.0]))
         tensor([1, 2, 0])
     """
+    if out is not None:
+        return into(out, argsort, input, dim, descending, stable)
     input = ordered("argsort", input, bools=True)
     x = input.array
     d = normal_dim("argsort", dim, x.ndim)
@@ -146,11 +131,12 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     return wrap(order_along(x, d, descending, stable))
 
 
-def msort(input: Tensor) -> Tensor:
+def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sort along the first dimension; the values of `sort(input, 0)`.
 
     Args:
         input: tensor, not complex.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
@@ -158,10 +144,20 @@ def msort(input: Tensor) -> Tensor:
         tensor([[2., 1.],
                 [3., 4.]])
     """
+    if out is not None:
+        return into(out, msort, input)
     return sort(ordered("msort", input, bools=True), 0).values
 
 
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def topk(
+    input: Tensor,
+    k: int,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,
+    *,
+    out: tuple[Tensor, ...] | None = None,
+) -> Any:
     """The `k` largest or smallest elements along a dimension. NaN counts as the largest value.
 
     Found by partition, in linear time where the array's type has it. Adjoint: each element's gradient
@@ -173,6 +169,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         dim: dimension to search.
         largest: False for the smallest ones.
         sorted: in order, the most extreme first; False leaves them in any order.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(values, indices)`; which of several equal elements is named is not fixed.
@@ -186,6 +183,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         >>> tg.topk(tg.tensor([3.0, 1.0, 4.0]), 2)
         topk(values=tensor([4., 3.]), indices=tensor([2, 0]))
     """
+    if out is not None:
+        return into(out, topk, input, k, dim, largest, sorted)
     input = ordered("topk", input)
     x = input.array
     d = normal_dim("topk", dim, x.ndim)
@@ -221,7 +220,14 @@ def _count(op: str, k: Any, least: int, most: int, dim: int) -> int:
     return k
 
 
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+def kthvalue(
+    input: Tensor,
+    k: int,
+    dim: int = -1,
+    keepdim: bool = False,
+    *,
+    out: tuple[Tensor, ...] | None = None,
+) -> Any:
     """The `k`-th smallest element along a dimension. NaN counts as the largest value.
 
     Adjoint: `g` at the index that was returned.
@@ -231,6 +237,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
         k: which one, counted from 1.
         dim: dimension to reduce.
         keepdim: keep it with size 1.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(values, indices)`; which of several equal elements is named is not fixed.
@@ -244,6 +251,8 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
         >>> tg.kthvalue(tg.tensor([3.0, 1.0, 4.0]), 2)
         kthvalue(values=tensor(3.), indices=tensor(0))
     """
+    if out is not None:
+        return into(out, kthvalue, input, k, dim, keepdim)
     input = ordered("kthvalue", input)
     x = input.array
     d = normal_dim("kthvalue", dim, x.ndim)

@@ -13,11 +13,11 @@ import numpy as np
 from .. import kernels
 from .._typing import TensorLike
 from ..device import as_array
-from ..errors import DtypeError
 from ..record import OUT, record1, record2
 from ..tensor import Tensor, raw
 from .arithmetic import singular
-from .cast import floating, promoted, refused
+from .cast import not_complex, promoted, real, refused
+from .output import into
 
 __all__ = ["erf", "erfc", "erfinv", "xlogy"]
 METHODS = __all__
@@ -27,15 +27,7 @@ SQRT1_2, SQRT_PI = math.sqrt(0.5), math.sqrt(math.pi)
 SQRT_2PI = math.sqrt(2 * math.pi)
 
 
-def real(input: Any, op: str) -> Tensor:
-    """A tensor with a floating dtype: integers become the default dtype, complex ones are refused."""
-    tensor = floating(input, op)
-    if tensor.array.dtype.kind == "c":
-        raise DtypeError(f"{op}: input must be real, got {tensor.dtype}; use input.real")
-    return tensor
-
-
-def erf(input: TensorLike) -> Tensor:
+def erf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Error function.
 
     Value: `2 / sqrt(pi) * integral of e**(-t**2) from 0 to input`.
@@ -43,6 +35,7 @@ def erf(input: TensorLike) -> Tensor:
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
@@ -53,6 +46,8 @@ def erf(input: TensorLike) -> Tensor:
         W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of
         Computation 23 (1969).
     """
+    if out is not None:
+        return into(out, erf, input)
     input = real(input, "erf")
     x = input.array
     return record1(kernels.erf(x), _erf_vjp, input, (x,))
@@ -62,7 +57,7 @@ def _erf_vjp(g, x):
     return g * (np.exp(-(x * x)) * (2 / SQRT_PI))
 
 
-def erfc(input: TensorLike) -> Tensor:
+def erfc(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Complementary error function `1 - erf(input)`, precise where it is small.
 
     Value: `2 / sqrt(pi) * integral of e**(-t**2) from input to infinity`.
@@ -70,12 +65,15 @@ def erfc(input: TensorLike) -> Tensor:
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.erfc(tg.tensor([0.0, -1.0, 6.0]))
         tensor([1.0000e+00, 1.8427e+00, 2.1520e-17])
     """
+    if out is not None:
+        return into(out, erfc, input)
     input = real(input, "erfc")
     x = input.array
     return record1(kernels.erfc(x), _erfc_vjp, input, (x,))
@@ -85,7 +83,7 @@ def _erfc_vjp(g, x):
     return g * (np.exp(-(x * x)) * (-2 / SQRT_PI))
 
 
-def erfcx(input: TensorLike) -> Tensor:
+def erfcx(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Scaled complementary error function, which does not underflow.
 
     Value: `y = e**(input**2) * erfc(input)`. Adjoint: `g * (2 * input * y - 2 / sqrt(pi))`.
@@ -93,12 +91,15 @@ def erfcx(input: TensorLike) -> Tensor:
     Args:
         input: tensor of any shape; integers become the default dtype. Below about -26 (in float64)
             the value overflows to infinity.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.special.erfcx(tg.tensor([0.0, -1.0, 10.0]))
         tensor([1.0000, 5.0090, 0.0561])
     """
+    if out is not None:
+        return into(out, erfcx, input)
     input = real(input, "erfcx")
     x = input.array
     y = kernels.erfcx(x)
@@ -109,13 +110,14 @@ def _erfcx_vjp(g, x):
     return g * (2 * x * kernels.erfcx(x) - 2 / SQRT_PI)
 
 
-def erfinv(input: TensorLike) -> Tensor:
+def erfinv(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Inverse of the error function: infinite at -1 and 1, NaN outside.
 
     Value: `y` with `erf(y) = input`. Adjoint: `g * sqrt(pi) / 2 * e**(y**2)`.
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
@@ -126,6 +128,8 @@ def erfinv(input: TensorLike) -> Tensor:
         M. J. Wichura, "Algorithm AS 241: The percentage points of the normal distribution", Applied
         Statistics 37 (1988).
     """
+    if out is not None:
+        return into(out, erfinv, input)
     input = real(input, "erfinv")
     return record1(kernels.erfinv(input.array), _erfinv_vjp, input, OUT)
 
@@ -135,19 +139,22 @@ def _erfinv_vjp(g, y):
     return g * (np.exp(y * y) * (SQRT_PI / 2))
 
 
-def ndtr(input: TensorLike) -> Tensor:
+def ndtr(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Distribution function of the standard normal distribution.
 
     Value: `erfc(-input / sqrt(2)) / 2`. Adjoint: `g * e**(-input**2 / 2) / sqrt(2 pi)`.
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.special.ndtr(tg.tensor([-1.96, 0.0, 1.96]))
         tensor([0.0250, 0.5000, 0.9750])
     """
+    if out is not None:
+        return into(out, ndtr, input)
     input = real(input, "ndtr")
     x = input.array
     return record1(kernels.ndtr(x), _ndtr_vjp, input, (x,))
@@ -157,13 +164,14 @@ def _ndtr_vjp(g, x):
     return g * (np.exp(-0.5 * (x * x)) / SQRT_2PI)
 
 
-def ndtri(input: TensorLike) -> Tensor:
+def ndtri(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Quantile of the standard normal distribution: infinite at 0 and 1, NaN outside.
 
     Value: `y` with `ndtr(y) = input`. Adjoint: `g * sqrt(2 pi) * e**(y**2 / 2)`.
 
     Args:
         input: probabilities; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
@@ -174,6 +182,8 @@ def ndtri(input: TensorLike) -> Tensor:
         M. J. Wichura, "Algorithm AS 241: The percentage points of the normal distribution", Applied
         Statistics 37 (1988).
     """
+    if out is not None:
+        return into(out, ndtri, input)
     input = real(input, "ndtri")
     return record1(kernels.ndtri(input.array), _ndtri_vjp, input, OUT)
 
@@ -183,19 +193,22 @@ def _ndtri_vjp(g, y):
     return g * (np.exp(0.5 * (y * y)) * SQRT_2PI)
 
 
-def log_ndtr(input: TensorLike) -> Tensor:
+def log_ndtr(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Logarithm of the normal distribution function, precise in both tails.
 
     Value: `log(ndtr(input))`. Adjoint: `g * sqrt(2 / pi) / erfcx(-input / sqrt(2))`.
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.special.log_ndtr(tg.tensor([-30.0, 0.0, 3.0]))
         tensor([-4.5432e+02, -6.9315e-01, -1.3508e-03])
     """
+    if out is not None:
+        return into(out, log_ndtr, input)
     input = real(input, "log_ndtr")
     x = input.array
     return record1(kernels.log_ndtr(x), _log_ndtr_vjp, input, (x,))
@@ -205,7 +218,7 @@ def _log_ndtr_vjp(g, x):
     return g * (2 / SQRT_2PI / kernels.erfcx(x * -SQRT1_2))
 
 
-def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
+def xlogy(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Product with a logarithm, 0 where `input` is 0.
 
     Value: `input * log(other)`. Adjoint: `g * log(other)` for `input`, and 0 where `input` is 0 and
@@ -213,12 +226,15 @@ def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: tensors or numbers, shapes that broadcast; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.xlogy(tg.tensor([0.0, 2.0]), tg.tensor([0.0, 2.0]))
         tensor([0.0000, 1.3863])
     """
+    if out is not None:
+        return into(out, xlogy, input, other)
     return binary_special("xlogy", _xlogy, (_xlogy_vjp_input, _xlogy_vjp_other), input, other)
 
 
@@ -230,8 +246,7 @@ def binary_special(op: str, function: Any, rules: Any, input: Any, other: Any) -
         x = np.full_like(y, x, shape=())
     elif not isinstance(other, Tensor):
         y = np.full_like(x, y, shape=())
-    if x.dtype.kind == "c":
-        raise DtypeError(f"{op}: operands must be real, got {x.dtype}; use .real")
+    not_complex(op, x)
     try:
         out = as_array(function(x, y))
     except (ValueError, TypeError) as error:
@@ -255,7 +270,7 @@ def _xlogy_vjp_other(g, x, y):
     return g * x / y
 
 
-def xlog1py(input: TensorLike, other: TensorLike) -> Tensor:
+def xlog1py(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Product with the logarithm of one plus an operand, 0 where `input` is 0.
 
     Value: `input * log(1 + other)`. Adjoint: `g * log(1 + other)` for `input`, and 0 where `input` is
@@ -263,12 +278,15 @@ def xlog1py(input: TensorLike, other: TensorLike) -> Tensor:
 
     Args:
         input, other: tensors or numbers, shapes that broadcast; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.special.xlog1py(tg.tensor([0.0, 2.0]), tg.tensor([-1.0, 1.0]))
         tensor([0.0000, 1.3863])
     """
+    if out is not None:
+        return into(out, xlog1py, input, other)
     rules = _xlog1py_vjp_input, _xlog1py_vjp_other
     return binary_special("xlog1py", _xlog1py, rules, input, other)
 
@@ -289,23 +307,26 @@ def _xlog1py_vjp_other(g, x, y):
     return g * x / (y + 1)
 
 
-def entr(input: TensorLike) -> Tensor:
+def entr(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Entropy of a probability, element by element: 0 at 0, -inf below.
 
     Value: `-input * log(input)`. Adjoint: `-g * (1 + log(input))`.
 
     Args:
         input: tensor of any shape; integers become the default dtype.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Example:
         >>> import tapegrad as tg
         >>> tg.special.entr(tg.tensor([0.0, 0.5, -1.0]))
         tensor([0.0000, 0.3466,   -inf])
     """
+    if out is not None:
+        return into(out, entr, input)
     input = real(input, "entr")
     x = input.array
-    out = np.where(x < 0, -np.inf, _xlogy(-x, np.where(x < 0, 1, x)))
-    return record1(out, _entr_vjp, input, (x,))
+    result = np.where(x < 0, -np.inf, _xlogy(-x, np.where(x < 0, 1, x)))
+    return record1(result, _entr_vjp, input, (x,))
 
 
 @singular

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..device import as_array, backend_of
+from ..device import apart, as_array, backend_of
 from ..errors import ArgumentError, DtypeError, ShapeError
+from ..kernels import conj
 from ..record import record1
 from ..tensor import Tensor, wrap
 from .cast import as_operand, cast, different_devices, floating
 from .choose import clamp
+from .complex_numbers import complex, imag, real
 from .elementwise import sqrt
 from .linalg import matmul
-from .reduce import floating_operand, is_half, mean, sum
+from .output import into
+from .reduce import alone, filled_dim, floating_operand, is_half, mean, pick, put_back, sum
 from .search import truth
-from .sort import alone, filled_dim, order_along, ordered, pick, put_back
+from .shape import cat, reshape, transpose, whole_number
+from .sort import order_along, ordered
 from .words import implements
 
 __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "mode"]
@@ -59,13 +63,12 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise DtypeError(f"bincount: input must be integer, got {input.dtype}")
     if x.ndim != 1:
         raise ShapeError(f"bincount: input must be 1-d, got shape {input.shape}")
-    if not hasattr(minlength, "__index__") or minlength < 0:
-        raise ArgumentError(f"bincount: minlength must be an int from 0 on, got {minlength!r}")
+    minlength = whole_number("bincount", "minlength", minlength)
     w = None
     if weights is not None:
         weights = as_operand(weights, "bincount", "weights")
         w = weights.array
-        if type(w) is not type(x):
+        if apart(w, x):
             raise different_devices("bincount", input, weights)
         if w.shape != x.shape:
             raise ShapeError(
@@ -90,7 +93,9 @@ def _tally(x: Any, weights: Any, least: int) -> Any:
     return np.bincount(x, weights, least) if x.size else np.zeros_like(x, shape=(least,))
 
 
-def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+def histc(
+    input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Tensor | None = None
+) -> Tensor:
     """Counts in bins of one width; carries no gradient.
 
     Each bin includes its left end, the last one both; elements outside and NaN are not counted.
@@ -99,6 +104,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         input: floating tensor of any shape.
         bins: number of bins.
         min, max: ends of the range; if they are equal, the least and the largest element.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Returns:
         (bins,), the counts in the input's dtype.
@@ -112,8 +118,10 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         >>> tg.histc(tg.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=4)
         tensor([0., 2., 1., 0.])
     """
+    if out is not None:
+        return into(out, histc, input, bins, min, max)
     x = _countable("histc", input)
-    bins = _bins("histc", bins)
+    bins = whole_number("histc", "bins", bins, 1)
     if min == max and x.size:
         min, max = _extent(x)
     low, high = _range("histc", min, max, 1.0)
@@ -130,6 +138,7 @@ def histogram(
     range: tuple[float, float] | None = None,
     weight: Tensor | None = None,
     density: bool = False,
+    out: tuple[Tensor, ...] | None = None,
 ) -> Any:
     """Counts, or sums of weights, in bins; carries no gradient.
 
@@ -141,6 +150,7 @@ def histogram(
         range: ends of the range for a number of bins; by default the least and the largest element.
         weight: of the input's shape and dtype; 1 for every element by default.
         density: divide by the total and the widths, so that the integral is 1.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(hist, bin_edges)` in the input's dtype.
@@ -155,6 +165,8 @@ def histogram(
         >>> tg.histogram(tg.tensor([1.0, 2.0, 1.0]), bins=2, range=(0.0, 4.0))
         histogram(hist=tensor([2., 1.]), bin_edges=tensor([0., 2., 4.]))
     """
+    if out is not None:
+        return into(out, histogram, input, bins, range=range, weight=weight, density=density)
     x = _countable("histogram", input)
     w = None if weight is None else _beside(weight, "weight", x).reshape(-1)
     if w is not None and weight.shape != x.shape:  # type: ignore[union-attr]
@@ -169,7 +181,7 @@ def histogram(
             raise ArgumentError("histogram: range has no meaning beside given edges; leave it out")
         edges = edges.copy()
     else:
-        edges = _edges(x, _bins("histogram", bins), range)
+        edges = _edges(x, whole_number("histogram", "bins", bins, 1), range)
     count = edges.shape[0] - 1
     inside = (x >= edges[0]) & (x <= edges[-1])
     places = np.searchsorted(edges, x.reshape(-1), side="right") - 1
@@ -185,19 +197,13 @@ def _countable(op: str, input: Any) -> Any:
 
 def _beside(value: Any, name: str, x: Any) -> Any:
     value = as_operand(value, "histogram", name)
-    if type(value.array) is not type(x):
+    if apart(value.array, x):
         raise different_devices("histogram", wrap(x[...]), value)
     if value.dtype != x.dtype:
         raise DtypeError(
             f"histogram: {name} must have the input's dtype {x.dtype}, got {value.dtype}"
         )
     return value.array
-
-
-def _bins(op: str, bins: Any) -> int:
-    if not hasattr(bins, "__index__") or bins < 1:
-        raise ArgumentError(f"{op}: bins must be an int from 1 on, got {bins!r}")
-    return int(bins)
 
 
 _NUMBER = (int, float, np.integer, np.floating)
@@ -241,7 +247,9 @@ def _inner(places: Any, inside: Any, bins: int, weights: Any) -> Any:
     return _tally(places, weights, bins + 1)[:bins]
 
 
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
+def mode(
+    input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None
+) -> Any:
     """The most frequent value along a dimension, the smallest of several.
 
     Every NaN counts as a value of its own. Adjoint: `g` at the index that was returned.
@@ -250,6 +258,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
         input: tensor, not complex.
         dim: dimension to reduce.
         keepdim: keep it with size 1.
+        out: tensors to write into, of the results' shapes or empty; only where nothing is recorded.
 
     Returns:
         A named tuple `(values, indices)`; the index is that of the last occurrence.
@@ -263,6 +272,8 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
         >>> tg.mode(tg.tensor([3, 1, 3, 2]))
         mode(values=tensor(3), indices=tensor(2))
     """
+    if out is not None:
+        return into(out, mode, input, dim, keepdim)
     input = ordered("mode", input, bools=True)
     x = input.array
     d = filled_dim("mode", dim, x)
@@ -276,7 +287,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     begin = begin.reshape(-1, n)
     runs = np.cumsum(begin.reshape(-1)) - 1  # counted through all lanes
     # how long the run is that each element belongs to; the first longest has the smallest value
-    lengths = _tally(runs, None, 0)[runs].reshape(-1, n)
+    lengths = _tally(runs, None, runs.size)[runs].reshape(-1, n)
     longest = np.argmax(lengths, axis=1, keepdims=True)
     last = longest + np.take_along_axis(lengths, longest, 1) - 1
     found = np.take_along_axis(order.reshape(-1, n), last, 1)
@@ -297,7 +308,7 @@ def cov(
 ) -> Tensor:
     """Covariance matrix of the rows.
 
-    Value: `(x - m) diag(w) (x - m).T / norm` with `w = fweights * aweights`, the weighted means `m` and
+    Value: `(x - m) diag(w) (x - m)' / norm`, the second factor transposed and conjugated, with `w = fweights * aweights`, the weighted means `m` and
     `norm = sum(w) - correction * sum(w * aweights) / sum(w)`. Adjoint:
     `(g + g.T) (x - m) diag(w) / norm` for the input, and what follows for `aweights`.
 
@@ -312,7 +323,7 @@ def cov(
 
     Raises:
         ShapeError: for more than two dimensions, or weights that do not fit.
-        DtypeError: for a bool or complex input, or weights of the wrong kind.
+        DtypeError: for a bool input, or weights of the wrong kind.
         ArgumentError: for weights that are negative or sum to zero.
 
     Example:
@@ -321,7 +332,9 @@ def cov(
         tensor([[ 1.0000, -0.5000],
                 [-0.5000,  4.3333]])
     """
-    input = ordered("cov", input)
+    input = as_operand(input, "cov")
+    if input.dtype.kind == "b":
+        raise DtypeError("cov: not defined for a bool tensor; convert it with .to(dtype)")
     if input.ndim > 2:
         raise ShapeError(f"cov: input must have at most two dimensions, got shape {input.shape}")
     if not hasattr(correction, "__index__"):
@@ -348,7 +361,8 @@ def cov(
         norm = clamp(total - lost, 0)
         average = sum(x * weights, 1, True) / total
     centred = x - average
-    out = matmul(centred if weights is None else centred * weights, centred.transpose(0, 1)) / norm
+    weighed = centred if weights is None else centred * weights
+    out = matmul(weighed, conj(centred.transpose(0, 1))) / norm
     if narrow:
         out = cast(out, kind)
     return out.reshape(()) if out.shape == (1, 1) else out
@@ -363,7 +377,7 @@ def _weights(x: Tensor, fweights: Any, aweights: Any) -> Tensor | None:
         if given is None:
             continue
         w = as_operand(given, "cov", name)
-        if type(w.array) is not type(x.array):
+        if apart(w.array, x.array):
             raise different_devices("cov", x, w)
         if w.array.dtype.kind not in kinds:
             raise DtypeError(f"cov: {name} must be {kind}, got {w.dtype}")
@@ -381,7 +395,8 @@ def _weights(x: Tensor, fweights: Any, aweights: Any) -> Tensor | None:
 def corrcoef(input: Tensor) -> Tensor:
     """Pearson's correlation coefficients of the rows.
 
-    Value: `c[i, j] / sqrt(c[i, i] * c[j, j])` with the covariances `c`, kept within -1 and 1. Adjoint:
+    Value: `c[i, j] / sqrt(c[i, i] * c[j, j])` with the covariances `c`, kept within -1 and 1, complex ones
+    each part for itself. Adjoint:
     through these quotients and `cov`.
 
     Args:
@@ -392,7 +407,7 @@ def corrcoef(input: Tensor) -> Tensor:
 
     Raises:
         ShapeError: for more than two dimensions.
-        DtypeError: for a bool or complex input.
+        DtypeError: for a bool input.
 
     Example:
         >>> import tapegrad as tg
@@ -400,7 +415,7 @@ def corrcoef(input: Tensor) -> Tensor:
         tensor([[1.0000, 0.9934],
                 [0.9934, 1.0000]])
     """
-    input = ordered("corrcoef", input)
+    input = as_operand(input, "corrcoef")
     if input.ndim > 2:
         raise ShapeError(
             f"corrcoef: input must have at most two dimensions, got shape {input.shape}"
@@ -408,8 +423,12 @@ def corrcoef(input: Tensor) -> Tensor:
     c = cov(input)
     if not c.ndim:
         return c / c
-    deviation = sqrt(c.reshape(-1)[:: c.shape[0] + 1])
-    return clamp(c / deviation.reshape(-1, 1) / deviation, -1, 1)
+    variance = c.reshape(-1)[:: c.shape[0] + 1]
+    deviation = sqrt(real(variance))
+    c = c / deviation.reshape(-1, 1) / deviation
+    if c.dtype.kind == "c":
+        return complex(clamp(real(c), -1, 1), clamp(imag(c), -1, 1))
+    return clamp(c, -1, 1)
 
 
 # -- NumPy's words -----------------------------------------------------------------------------------
@@ -430,18 +449,24 @@ def _np_cov(
     fweights: Any = None,
     aweights: Any = None,
 ) -> Any:
-    if y is not None or not rowvar:
-        raise ArgumentError(
-            "np.cov: y and rowvar are not there for tensors; stack or transpose first"
-        )
     correction = int(not bias) if ddof is None else ddof
-    return cov(m, correction=correction, fweights=fweights, aweights=aweights)
+    return cov(
+        _variables(m, y, rowvar), correction=correction, fweights=fweights, aweights=aweights
+    )
 
 
 @implements(np.corrcoef)
 def _np_corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
-    if y is not None or not rowvar:
-        raise ArgumentError(
-            "np.corrcoef: y and rowvar are not there for tensors; stack or transpose first"
-        )
-    return corrcoef(x)
+    return corrcoef(_variables(x, y, rowvar))
+
+
+def _variables(m: Any, y: Any, rowvar: bool) -> Any:
+    """NumPy's two sets of variables as rows of one matrix."""
+    sets = [
+        v if isinstance(v, Tensor) else wrap(np.asarray(v)[...]) for v in (m, y) if v is not None
+    ]
+    if rowvar and y is None:
+        return sets[0]
+    rows = [reshape(v, (1, -1)) if v.ndim < 2 else v for v in sets]
+    turned = [v if rowvar or v.shape[0] == 1 else transpose(v, 0, 1) for v in rows]
+    return cat(turned) if y is not None else turned[0]

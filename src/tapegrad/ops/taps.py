@@ -16,20 +16,6 @@ from ..tensor import Tensor
 __all__: list[str] = []
 
 
-def numbers(op: str, argument: str, value: Any, count: int, least: int = 0) -> tuple[int, ...]:
-    """One int for all dimensions, or a sequence with one for each."""
-    given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    try:
-        ints = tuple(int(n.__index__()) for n in given)
-    except AttributeError:
-        raise ArgumentError(f"{op}: {argument} must be one int or {count}, got {value!r}") from None
-    if len(ints) not in (1, count):
-        raise ArgumentError(f"{op}: {argument} must be one int or {count}, got {value!r}")
-    if min(ints) < least:
-        raise ArgumentError(f"{op}: {argument} must be {least} at least, got {value!r}")
-    return ints * count if len(ints) == 1 else ints
-
-
 def check_images(op: str, input: Tensor, ndim: int, channels: bool = True) -> None:
     """Refuse everything but (C, ...) and (N, C, ...) with elements; only the batch may be empty."""
     if input.ndim not in (ndim + 1, ndim + 2):
@@ -88,11 +74,10 @@ class Sparse:
             (None if len(where) == self.size else as_slice(where), as_slice(at), weight)
             for where, at, weight in self.entries
         )
-        self.whole = (
-            self.size == 1
-            and len(self.entries) == self.columns
-            and not any(weight is not None for *_, weight in self.entries)
-        )
+        # a sum begins with what is read for every element: nothing is filled with zeros then
+        self.sums = tuple(sorted(self.taps, key=lambda tap: tap[0] is not None))
+        self.weighted = any(weight is not None for *_, weight in self.entries)
+        self.whole = self.size == 1 and len(self.entries) == self.columns and not self.weighted
         self._adjoint: Sparse | None = None
 
     @property
@@ -181,7 +166,7 @@ def summed(x: Any, plan: Any, divisor: Any = None) -> Any:
     if dtype.char == "e":
         x = x.astype(np.float32)
     stages = tuple(
-        (dim, matrix.size, _weighted(matrix.taps, x.dtype), matrix.whole) for dim, matrix in plan
+        [(dim, matrix.size, _sums(matrix, x.dtype), matrix.whole) for dim, matrix in plan]
     )
     out = sum_windows(x, on_device(stages, x))
     if divisor is not None:
@@ -189,11 +174,13 @@ def summed(x: Any, plan: Any, divisor: Any = None) -> Any:
     return out if out.dtype == dtype else out.astype(dtype)
 
 
-def _weighted(taps: Any, dtype: Any) -> Any:
+def _sums(matrix: Sparse, dtype: Any) -> Any:
     """The taps with their weights in the dtype of what is summed."""
+    if not matrix.weighted:
+        return matrix.sums
     return tuple(
         (where, at, weight if weight is None else weight.astype(dtype))
-        for where, at, weight in taps
+        for where, at, weight in matrix.sums
     )
 
 
@@ -203,5 +190,10 @@ def tap_sum(input: Tensor, plan: Any) -> Tensor:
 
 
 def _tap_sum_vjp(g, plan):
+    return spread(g, plan)
+
+
+def spread(g: Any, plan: Any) -> Any:
+    """The adjoint of summing: every sum's gradient to all that it was made of."""
     back = tuple((dim, matrix.adjoint) for dim, matrix in plan)
     return tap_sum(g, back) if isinstance(g, Tensor) else summed(g, back)

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, DimensionError, DtypeError, ShapeError
+from ..kernels import conj
 from ..record import CROSS, record2
 from ..tensor import Tensor
 from .arithmetic import mul
 from .cast import as_operand, refused
 from .diagonal import diagonal
 from .linalg import check_matched
+from .output import into
 from .products import operands
 from .reduce import floating_operand, sum
 from .shape import normal_dim
@@ -22,7 +24,9 @@ __all__ = ["cross", "trace"]
 METHODS = __all__
 
 
-def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+def cross(
+    input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """Cross products of vectors with three components.
 
     Value: `input x other`. Adjoint: `other x g` for `input`, `g x input` for `other`.
@@ -31,6 +35,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         input: tensor whose size along `dim` is 3.
         other: the same; as many dimensions, the others broadcast.
         dim: dimension of the components; by default the first of size 3.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the sizes do not fit, or no dimension has size 3.
@@ -41,6 +46,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         >>> tg.cross(tg.tensor([1.0, 0.0, 0.0]), tg.tensor([0.0, 1.0, 0.0]))
         tensor([0., 0., 1.])
     """
+    if out is not None:
+        return into(out, cross, input, other, dim)
     if dim is None:
         shape = as_operand(input, "cross").shape
         if 3 not in shape:
@@ -49,7 +56,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return _cross("cross", input, other, dim)
 
 
-def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+def linalg_cross(
+    input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None
+) -> Tensor:
     """Cross products of vectors with three components, which are last by default.
 
     Value and adjoint: as those of `tapegrad.cross`.
@@ -58,6 +67,7 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         input: tensor whose size along `dim` is 3.
         other: the same; as many dimensions, the others broadcast.
         dim: dimension of the components.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         ShapeError: if the sizes do not fit.
@@ -68,6 +78,8 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         >>> tg.linalg.cross(tg.tensor([[0.0, 0.0, 1.0]]), tg.tensor([[1.0, 0.0, 0.0]]))
         tensor([[0., 1., 0.]])
     """
+    if out is not None:
+        return into(out, linalg_cross, input, other, dim=dim)
     return _cross("linalg.cross", input, other, dim)
 
 
@@ -98,14 +110,15 @@ def _cross_vjp_other(g, x, y, dim):
     return np.cross(g, x, axis=dim)
 
 
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """Inner products of vectors along a dimension.
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
+    """Inner products of vectors along a dimension, the first one conjugated.
 
-    Value: `sum(x * y, dim)`. Adjoint: `g * y` for `x`, `g * x` for `y`.
+    Value: `sum(conj(x) * y, dim)`. Adjoint: that of the product and the sum.
 
     Args:
-        x, y: floating tensors of one dtype, shapes that broadcast.
+        x, y: floating or complex tensors of one dtype, shapes that broadcast.
         dim: dimension of the components, after broadcasting.
+        out: tensor to write the result into, of its shape or empty; only where nothing is recorded.
 
     Raises:
         DtypeError: if the dtypes differ, or are not floating.
@@ -116,9 +129,11 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
         >>> tg.linalg.vecdot(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 10.0]))
         tensor([21., 43.])
     """
+    if out is not None:
+        return into(out, vecdot, x, y, dim=dim)
     x, y = floating_operand("vecdot", x), floating_operand("vecdot", y)
     check_matched("vecdot", x, y)
-    return sum(mul(x, y), normal_dim("vecdot", dim, max(x.ndim, y.ndim)))
+    return sum(mul(conj(x), y), normal_dim("vecdot", dim, max(x.ndim, y.ndim)))
 
 
 def trace(input: Tensor) -> Tensor:

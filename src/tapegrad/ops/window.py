@@ -18,14 +18,14 @@ from .shape import reshape, sizes
 Numbers: TypeAlias = int | Sequence[int]
 
 
-def per_dimension(op: str, argument: str, given: Any, ndim: int, least: int) -> Shape:
+def per_dimension(op: str, argument: str, given: Any, ndim: int, least: float = 0) -> Shape:
     """One number per dimension from one for all or a sequence.
 
     Args:
         op, argument: names for errors.
         given: an int, or a sequence of one or `ndim` ints.
         ndim: number of dimensions.
-        least: the smallest number that has a meaning.
+        least: the smallest number that has a meaning; minus infinity if all have one.
 
     Raises:
         ArgumentError: for anything else.
@@ -38,8 +38,16 @@ def per_dimension(op: str, argument: str, given: Any, ndim: int, least: int) -> 
         found = ()
     if len(found) not in (1, ndim) or min(found) < least:
         wanted = "an int" if ndim == 1 else f"an int or {ndim} ints"
-        raise ArgumentError(f"{op}: {argument} must be {wanted}, at least {least}, got {given!r}")
+        if least != -math.inf:
+            wanted += f", at least {least}"
+        raise ArgumentError(f"{op}: {argument} must be {wanted}, got {given!r}")
     return found * (ndim // len(found))
+
+
+def distances(op: str, stride: Any, kernel: Shape) -> Shape:
+    """The stride of poolings: None, or nothing, means the size of a window."""
+    given = stride is not None and stride != []
+    return per_dimension(op, "stride", stride, len(kernel), 1) if given else kernel
 
 
 def same_padding(dilation: Shape, kernel: Shape) -> tuple[tuple[int, int], ...]:

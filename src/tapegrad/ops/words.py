@@ -9,6 +9,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}  # `np.exp(t)`
 REDUCTIONS: dict[
     Any, Callable[..., Any]
 ] = {}  # `np.add.reduce(t)`: called with (t, axis, keepdims)
+ACCUMULATIONS: dict[Any, Callable[..., Any]] = {}  # `np.add.accumulate(t)`: called with (t, axis)
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # `np.sum(t)`: called with NumPy's own arguments
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,4 +1,4 @@
-"""Adam."""
+"""Adam and AdamW."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..tensor import Tensor
+from .averages import average, average_square, root
 from .block import Block
-from .optimizer import Optimizer, check_number, check_switches
+from .flat import FlatOptimizer
+from .options import number
 
 
-class Adam(Optimizer):
+class Adam(FlatOptimizer):
     """Step by running averages of the gradient and of its square.
 
     For a parameter p with gradient g (negated when maximising) in step t:
@@ -22,19 +24,21 @@ class Adam(Optimizer):
         v = beta2 * v + (1 - beta2) * g^2
         p = p - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    With amsgrad the largest v so far stands under the root. `state[p]` holds `step`, `exp_avg` (m),
-    `exp_avg_sq` (v) and, with amsgrad, `max_exp_avg_sq`.
+    With decoupled decay `p = p - lr * weight_decay * p` comes in the place of the first line
+    (AdamW). With amsgrad the largest v so far stands under the root. `state[p]` holds `step`,
+    `exp_avg` (m), `exp_avg_sq` (v) and, with amsgrad, `max_exp_avg_sq`.
 
     Args:
         params: parameters, or dicts with `params` and options of their own.
-        lr: learning rate.
+        lr: learning rate; a tensor with one element is read in every step.
         betas: what the two averages keep in each step.
         eps: added to the root.
-        weight_decay: L2 penalty.
+        weight_decay: L2 penalty; a group may also have `l1_decay`.
         amsgrad: never let the denominator shrink.
         foreach, fused, capturable: accepted; there is only one way here.
         maximize: step along the gradient instead of against it.
         differentiable: not supported, must be False.
+        decoupled_weight_decay: shrink the parameters themselves, as `AdamW` does.
 
     Raises:
         ArgumentError: for options that are negative or not finite, or a beta of 1 or more.
@@ -49,17 +53,18 @@ class Adam(Optimizer):
         tensor([ 0.9000, -1.9000])
 
     References:
-        Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015. Reddi, Kale and Kumar,
-        "On the convergence of Adam and beyond", ICLR 2018 (amsgrad).
+        Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015. Reddi, Kale and
+        Kumar, "On the convergence of Adam and beyond", ICLR 2018 (amsgrad).
     """
 
-    counts_steps = True
+    counters = ("step",)
+    numbers = ("eps",)
 
     def __init__(
         self,
         params: Any,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
@@ -69,6 +74,7 @@ class Adam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
         fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -81,21 +87,9 @@ class Adam(Optimizer):
             "capturable": capturable,
             "differentiable": differentiable,
             "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
-
-    def check(self, options: dict[str, Any]) -> None:
-        """Refuse hyper-parameters without meaning."""
-        for name in ("lr", "eps", "weight_decay"):
-            check_number("Adam", name, options[name])
-        betas = options["betas"]
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ArgumentError(f"Adam: betas must be a pair of numbers, got {betas!r}")
-        for index, beta in enumerate(betas):
-            check_number("Adam", f"betas[{index}]", beta, below=1)
-        if options.get("decoupled_weight_decay"):
-            raise ArgumentError("Adam: decoupled_weight_decay=True is AdamW, which is not Adam")
-        check_switches("Adam", options)
 
     def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The two averages, and the largest second one with amsgrad."""
@@ -104,38 +98,84 @@ class Adam(Optimizer):
 
     def prepare(self, group: dict[str, Any], block: Block) -> Any:
         """The options and the corrections for the averages' start at zero."""
-        count = block.count.item()
+        count = block.counters["step"].item()
         beta1, beta2 = group["betas"]
-        # both corrections moved onto single numbers: sqrt(v / c) + eps = (sqrt(v) + eps sqrt(c)) / sqrt(c)
-        root = math.sqrt(1 - beta2**count)
-        numbers = (beta1, 1 - beta1, beta2, 1 - beta2, group["eps"] * root, group["weight_decay"])
-        scale = group["lr"] * root / (1 - beta1**count)
-        return (
-            block.scalars(*numbers, scale),
-            bool(group["weight_decay"]),
-            group["maximize"],
-        )
+        # both corrections moved onto single numbers: sqrt(v / c) + eps = (sqrt(v) + eps sqrt(c)) /
+        # sqrt(c)
+        correction = math.sqrt(1 - beta2**count)
+        scale = number(group["lr"]) * correction / (1 - beta1**count)
+        return block.scalars(beta1, 1 - beta1, beta2, 1 - beta2, group["eps"] * correction, scale)
 
     def update(self, prepared: Any, p: Any, g: Any, s: Any, t: Any, *states: Any) -> None:
         """Apply the formula of the class to one block."""
-        (beta1, rest1, beta2, rest2, eps, decay, scale), decays, maximize = prepared
+        beta1, rest1, beta2, rest2, eps, scale = prepared
         m, v = states[:2]
-        if decays:
-            np.multiply(p, decay, out=t)
-            g = np.subtract(t, g, out=t) if maximize else np.add(t, g, out=t)
-        elif maximize:
-            g = np.negative(g, out=t)
-        np.multiply(m, beta1, out=m)
-        np.multiply(g, rest1, out=s)
-        np.add(m, s, out=m)
-        np.multiply(v, beta2, out=v)
-        np.multiply(g, g, out=s)
-        np.multiply(s, rest2, out=s)
-        np.add(v, s, out=v)
+        average(m, g, beta1, rest1, s)
+        average_square(v, g, beta2, rest2, s)
         if len(states) == 3:
             v = np.maximum(states[2], v, out=states[2])
-        np.sqrt(v, out=s)
-        np.add(s, eps, out=s)
-        np.divide(m, s, out=s)
+        np.divide(m, root(v, eps, s), out=s)
         np.multiply(s, scale, out=s)
         np.subtract(p, s, out=p)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay.
+
+    For a parameter p with gradient g (negated when maximising) in step t:
+
+        p = p - lr * weight_decay * p
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g^2
+        p = p - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    With amsgrad the largest v so far stands under the root. The state is that of `Adam`.
+
+    Args:
+        params: parameters, or dicts with `params` and options of their own.
+        lr: learning rate; a tensor with one element is read in every step.
+        betas: what the two averages keep in each step.
+        eps: added to the root.
+        weight_decay: share, times lr, by which the parameters shrink in each step; a group may also
+            have `l1_decay`.
+        amsgrad: never let the denominator shrink.
+        maximize: step along the gradient instead of against it.
+        foreach, fused, capturable: accepted; there is only one way here.
+        differentiable: not supported, must be False.
+
+    Raises:
+        ArgumentError: for options that are negative or not finite, or a beta of 1 or more.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> x = tg.tensor([1.0, -2.0], requires_grad=True)
+        >>> optimizer = tg.optim.AdamW([x], lr=0.1, weight_decay=0.5)
+        >>> (x * x).sum().backward()
+        >>> optimizer.step()
+        >>> x.detach()
+        tensor([ 0.8500, -1.8000])
+
+    References:
+        Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad,
+            foreach=foreach, maximize=maximize, capturable=capturable,
+            differentiable=differentiable, fused=fused, decoupled_weight_decay=True,
+        )  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
+from .options import number
+from .penalties import Penalty
 
 SMALL = 1 << 14  # elements up to which a parameter is worth moving into a shared buffer
 PIECE = 1 << 15  # elements worked on at a time: the operands of a step then stay in the cache
@@ -23,18 +25,22 @@ class Block:
         values: all their values, in one array.
         gathered: where their gradients are put together; None for a single parameter.
         places: each gradient's place in `gathered`, on the host.
-        states: one array for each name of the optimiser's state, shaped like `values`.
-        pieces: how the block is cut so that a step stays in the cache.
+        flatten: whether a single gradient is to be made flat before it is cut.
+        pieces: how the block is cut so that a step stays in the cache: what cuts the gradient (or
+            None), values, states and scratch.
+        states: one array for each name of the optimiser's state.
         entries: the dict in `optimizer.state` of each parameter.
         tensors: for each name the tensors that the entries held when the block was made.
-        count: number of steps taken, an array outside the device, or None if nobody counts.
+        counters: numbers of the state that all parameters share, 0-d arrays on the host.
         fresh: True until the first step has given the states a value.
-        constants: a subclass's hyper-parameters, prepared for this dtype, and what they came from.
+        as_arrays: whether operands are 0-d arrays of the block's dtype, or else plain numbers.
+        constants: an optimiser's hyper-parameters as numbers, and as operands for this dtype.
+        penalty: what goes before the update, and the hyper-parameters it was made of.
     """
 
     __slots__ = (
-        "arrays", "constants", "count", "entries", "fresh", "gathered", "params", "pieces", "places",
-        "states", "tensors", "values",
+        "arrays", "as_arrays", "constants", "counters", "entries", "flatten", "fresh", "gathered",
+        "params", "penalty", "pieces", "places", "states", "tensors", "values",
     )  # fmt: skip
 
     params: list[Tensor]
@@ -42,13 +48,16 @@ class Block:
     values: Any
     gathered: Any
     places: list[Any] | None
+    flatten: bool
     states: dict[str, Any]
     entries: list[dict[str, Any]]
     tensors: dict[str, list[Any]]
-    count: Any
+    counters: dict[str, Any]
     fresh: bool
-    constants: tuple[Any, Any]
-    pieces: list[tuple[slice | None, Any, tuple[Any, ...], Any, Any]]
+    as_arrays: bool
+    constants: tuple[tuple[float, ...], tuple[Any, ...]]
+    penalty: tuple[Any, Penalty | None]
+    pieces: list[tuple[Callable[[Any], Any] | None, Any, tuple[Any, ...], Any, Any]]
 
     def gradients(self) -> list[Any] | None:
         """The gradients of all parameters; none at all; or None if the block must be made anew.
@@ -73,15 +82,26 @@ class Block:
         return gradients
 
     def scalars(self, *numbers: float) -> tuple[Any, ...]:
-        """Hyper-parameters as operands: 0-d arrays of the block's dtype, half the price in NumPy."""
-        if self.constants[0] == numbers:
-            return self.constants[1]  # type: ignore[no-any-return]
-        made: tuple[Any, ...] = numbers
-        values = self.values
-        if values.__class__ is np.ndarray and values.dtype.itemsize >= 4:
-            made = tuple(np.array(number, values.dtype) for number in numbers)
-        self.constants = (numbers, made)
-        return made
+        """Hyper-parameters as operands: 0-d arrays of the block's dtype, half the price."""
+        old, operands = self.constants
+        if old != numbers:
+            if len(old) == len(numbers) and self.as_arrays:
+                dtype = operands[0].dtype
+                operands = tuple(  # most stay as they were
+                    operand if number == last else np.array(number, dtype)
+                    for number, last, operand in zip(numbers, old, operands, strict=True)
+                )
+            else:
+                operands = self.operands(numbers)
+            self.constants = (numbers, operands)
+        return operands
+
+    def operands(self, numbers: tuple[float, ...]) -> tuple[Any, ...]:
+        """Numbers as operands of this block, made anew."""
+        if not self.as_arrays:
+            return numbers
+        dtype = self.values.real.dtype  # complex values are worked through as pairs of real ones
+        return tuple(np.array(number, dtype) for number in numbers)
 
 
 class Plan:
@@ -116,10 +136,9 @@ def rebind(p: Tensor, array: Any) -> None:
         p.node.value = id(array)
 
 
-def steps_of(entry: Mapping[str, Any]) -> float:
-    """How many steps a parameter's state has seen."""
-    step = entry.get("step", 0)
-    return float(step.item() if isinstance(step, Tensor) else step)
+def counted(entry: Mapping[str, Any], name: str, first: float) -> float:
+    """A number in a parameter's state; `first` if it is not there yet."""
+    return float(number(entry.get(name, first)))
 
 
 def filled(entry: Mapping[str, Any], slots: tuple[str, ...]) -> bool:

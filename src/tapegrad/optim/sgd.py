@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..tensor import Tensor
 from .block import Block
-from .optimizer import Optimizer, check_number, check_switches
+from .flat import FlatOptimizer
+from .options import number
 
 
-class SGD(Optimizer):
+class SGD(FlatOptimizer):
     """Step against the gradient, with momentum if wanted.
 
     For a parameter p with gradient g (negated when maximising):
@@ -25,13 +27,13 @@ class SGD(Optimizer):
 
     Args:
         params: parameters, or dicts with `params` and options of their own.
-        lr: learning rate.
+        lr: learning rate; a tensor with one element is read in every step.
         momentum: share of the velocity that is kept.
         dampening: share of the gradient that does not enter the velocity.
-        weight_decay: L2 penalty.
+        weight_decay: L2 penalty; a group may also have `l1_decay`.
         nesterov: look ahead along the velocity; needs momentum and no dampening.
         maximize: step along the gradient instead of against it.
-        foreach, fused: accepted; there is only one way here, and it is fused.
+        foreach, fused: accepted; there is only one way here.
         differentiable: not supported, must be False.
 
     Raises:
@@ -54,10 +56,10 @@ class SGD(Optimizer):
     def __init__(
         self,
         params: Any,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: float | Tensor = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
@@ -78,16 +80,16 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
+    numbers = ("momentum", "dampening")
+
     def check(self, options: dict[str, Any]) -> None:
         """Refuse hyper-parameters without meaning."""
-        for name in ("lr", "momentum", "dampening", "weight_decay"):
-            check_number("SGD", name, options[name])
+        super().check(options)
         if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
             raise ArgumentError(
                 f"SGD: nesterov needs momentum above 0 and no dampening, got "
                 f"momentum={options['momentum']!r} and dampening={options['dampening']!r}"
             )
-        check_switches("SGD", options)
 
     def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The velocity, where there is momentum."""
@@ -95,34 +97,27 @@ class SGD(Optimizer):
 
     def prepare(self, group: dict[str, Any], block: Block) -> Any:
         """The options as operands, and which of the formula's terms are there."""
-        decay, damping = group["weight_decay"], group["dampening"]
+        damping = group["dampening"]
         return (
-            block.scalars(group["lr"], group["momentum"], decay, 1 - damping),
-            bool(decay),
+            block.scalars(number(group["lr"]), group["momentum"], 1 - damping),
             bool(damping),
             group["nesterov"],
-            group["maximize"],
             block.fresh,
         )
 
     def update(self, prepared: Any, p: Any, g: Any, s: Any, t: Any, *states: Any) -> None:
         """Apply the formula of the class to one block."""
-        (lr, momentum, decay, intake), decays, damps, nesterov, maximize, fresh = prepared
-        if decays:
-            np.multiply(p, decay, out=s)
-            g = np.subtract(s, g, out=s) if maximize else np.add(s, g, out=s)
-        elif maximize:
-            g = np.negative(g, out=s)
+        (lr, momentum, intake), damps, nesterov, fresh = prepared
         if states:
             v = states[0]
             if fresh:
                 np.copyto(v, g)
             else:
                 np.multiply(v, momentum, out=v)
-                np.add(v, np.multiply(g, intake, out=t) if damps else g, out=v)
+                np.add(v, np.multiply(g, intake, out=s) if damps else g, out=v)
             if nesterov:
-                np.multiply(v, momentum, out=t)
-                g = np.add(t, g, out=t)
+                np.multiply(v, momentum, out=s)
+                g = np.add(s, g, out=s)
             else:
                 g = v
         np.multiply(g, lr, out=s)
