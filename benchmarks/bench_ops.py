@@ -26,17 +26,20 @@ class Case(NamedTuple):
         shapes: of the float32 operands that require a gradient.
         call: from the framework, its `nn.functional`, and the operands, to the result.
         constants: shapes of float32 operands that need none, and counts for random indices below 32.
+        scale: standard deviation of the float32 operands.
     """
 
     family: str
     shapes: tuple[tuple[int, ...], ...]
     call: Callable[..., Any]
     constants: tuple[Any, ...] = ()
+    scale: float = 1.0
 
 
 MILLION = (1024, 1024)
 IMAGES = (32, 64, 16, 16)
 HEADS = (8, 8, 128, 64)
+LSTM = "lstm 64 x 32 x 128 -> 128"
 CASES = {
     # elementwise
     "a * b": Case("elementwise", (MILLION, MILLION), lambda t, F, a, b: a * b),
@@ -127,6 +130,24 @@ CASES = {
         (HEADS,) * 3,
         lambda t, F, q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
     ),
+    LSTM: Case(
+        "recurrence",
+        ((64, 32, 128), (512, 128), (512, 128), (512,), (512,)),
+        lambda t, F, x, w, r, a, b, h: t.lstm(
+            x, (h, h), (w, r, a, b), True, 1, 0.0, True, False, False
+        )[0],
+        ((1, 32, 128),),
+        0.1,
+    ),
+    "gru 64 x 32 x 128 -> 128": Case(
+        "recurrence",
+        ((64, 32, 128), (384, 128), (384, 128), (384,), (384,)),
+        lambda t, F, x, w, r, a, b, h: t.gru(x, h, (w, r, a, b), True, 1, 0.0, True, False, False)[
+            0
+        ],
+        ((1, 32, 128),),
+        0.1,
+    ),
     # losses, indexing
     "cross_entropy 1024 x 1024": Case(
         "losses", (MILLION,), lambda t, F, x, i: F.cross_entropy(x, i), (1024,)
@@ -151,6 +172,10 @@ def _chosen() -> list[str]:
     return [name for name in CASES if re.search(os.environ.get(MATCH, ""), name)]
 
 
+def _drawn(rng: Any, shape: tuple[int, ...], case: Case) -> Any:
+    return rng.standard_normal(shape, "f4") * case.scale
+
+
 def _run(framework: Any, settings: Settings, arrange: Callable[[Any], Any]) -> dict[str, Any]:
     import numpy as np
 
@@ -160,13 +185,13 @@ def _run(framework: Any, settings: Settings, arrange: Callable[[Any], Any]) -> d
         case = CASES[name]
         rng = np.random.default_rng(0)
         operands = [
-            arrange(framework.tensor(rng.standard_normal(shape, np.float32))).requires_grad_()
+            arrange(framework.tensor(_drawn(rng, shape, case))).requires_grad_()
             for shape in case.shapes
         ]
         constants = [
             framework.tensor(rng.integers(0, 32, c))
             if isinstance(c, int)
-            else framework.tensor(rng.standard_normal(c, np.float32))
+            else framework.tensor(_drawn(rng, c, case))
             for c in case.constants
         ]
         result = case.call(framework, functional, *operands, *constants)
@@ -241,6 +266,7 @@ def report(results: Results) -> list[str]:
     for family, limit in TARGETS.items():
         missed += results.target(f"{family}, times PyTorch's time", means.get(family), limit)
     missed += results.target(f"{CONVOLUTION}, times PyTorch's time", ratios.get(CONVOLUTION), 3.0)
+    missed += results.target(f"{LSTM}, times PyTorch's time", ratios.get(LSTM), 1.5)
     return missed
 
 

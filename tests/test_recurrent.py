@@ -244,7 +244,7 @@ def test_a_step_takes_few_calls_of_numpy(name: str) -> None:
         if kind is layers.LSTM:
             kernels.lstm_grad(*given, y, *saved, cotangents, sizes, False, needs)
         elif kind is layers.GRU:
-            kernels.gru_grad(*given, y, saved, cotangents, sizes, False, needs)
+            kernels.gru_grad(*given, y, *saved, cotangents, sizes, False, needs)
         else:
             kernels.rnn_grad(*given, y, cotangents, False, sizes, False, needs)
         return forward, Counting.calls

@@ -221,6 +221,15 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "jacrev of a dict": lambda m, f, x, w: f.jacrev(lambda p: {"y": m.sin(p["w"] @ x[0])})(
         {"w": w}
     ),
+    "vjp of dicts": lambda m, f, x, w: f.vjp(
+        lambda p: {"a": p["x"] * 2, "b": m.sin(p["w"])}, {"x": x, "w": w}
+    )[1]({"a": x, "b": w}),
+    "vjp of two results": lambda m, f, x, w: f.vjp(lambda a, b: (a * 2, b.sum()), x, w)[1](
+        (x, w.sum())
+    ),
+    "jvp of dicts": lambda m, f, x, w: f.jvp(
+        lambda p: [p["x"] * p["x"], m.sin(p["w"])], ({"x": x, "w": w},), ({"x": x * 2, "w": w},)
+    ),
     "linear algebra": lambda m, f, x, w: f.vmap(
         f.grad(lambda v: m.linalg.det(m.outer(v, v) + m.eye(3, dtype=v.dtype)).log())
     )(x),
@@ -297,6 +306,19 @@ def test_a_derivative_of_a_closure_is_recorded_for_what_it_closes_over() -> None
     assert w.grad.item() == 4.0
     with tg.no_grad():
         assert not func.grad(lambda x: w * x * x)(tg.tensor(2.0)).requires_grad
+
+
+def test_gradients_and_directions_that_do_not_fit_are_refused() -> None:
+    x = tg.tensor([1.0, 2.0])
+    _, pull = func.vjp(lambda v: {"a": v, "b": v * 2}, x)
+    same(pull({"b": x * 0, "a": x})[0], x.numpy())  # by key
+    _, pull = func.vjp(lambda v: (v, v * 2), x)
+    for given in ((x,), (x, x, x), ({"a": x, "b": x},), ((x, [x]),)):
+        with pytest.raises(ArgumentError, match="one gradient for each of 2 results"):
+            pull(*given)
+    for given in ((x, x), (x[:1],), ([x],)):
+        with pytest.raises(ShapeError, match="nested like the arguments"):
+            func.jvp(lambda v: v, (x,), given)
 
 
 def test_auxiliary_results_are_handed_through() -> None:

@@ -99,7 +99,7 @@ def replay(
                     try:
                         if not plain:
                             h = careful(rule, g, values)
-                        elif len(values) == 2:
+                        elif kind is Pair and values:
                             h = rule(g, values[0], values[1])
                         else:
                             h = rule(g, *values) if values else rule(g)

@@ -13,7 +13,7 @@ from typing import Any
 from .autograd import enable_grad, functional, is_grad_enabled
 from .creation import ones_like
 from .errors import ArgumentError, DtypeError, ShapeError, StateDictError
-from .mapping import leaves_of, rebuilt, vmap
+from .mapping import leaves_of, per_leaf, rebuilt, vmap
 from .nn.module import Module
 from .ops.shape import stack
 from .tensor import Tensor
@@ -176,14 +176,21 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
 
     def pull(*cotangents: Any) -> Any:
         """Gradients of the arguments from those of the results, given as the results are nested."""
-        several = isinstance(outputs, (tuple, list)) and len(cotangents) == len(outputs)
-        gradients = tuple(leaves_of(cotangents if several else cotangents[0]))
-        if len(gradients) != len(values) or not (several or len(cotangents) == 1):
+        given: Any = cotangents
+        if len(cotangents) == 1:
+            given = cotangents[0]
+            several = isinstance(given, (tuple, list))
+        else:
+            several = isinstance(outputs, (tuple, list))
+        pair = (tuple(given), tuple(outputs)) if several else (given, outputs)
+        gradients = per_leaf(*pair) if len(leaves_of(given)) == len(values) else None
+        if gradients is None:
             raise ArgumentError(
-                f"vjp: needs one gradient for each of {len(values)} results, got {len(gradients)}"
+                f"vjp: needs one gradient for each of {len(values)} results, nested as they are, got "
+                f"{len(leaves_of(given))}"
             )
         again = recorded or (is_grad_enabled() and _is_recorded(gradients))
-        found = functional.pulled("vjp", values, leaves, gradients, again)
+        found = functional.pulled("vjp", values, leaves, tuple(gradients), again)
         return rebuilt(chosen, iter(found))
 
     shown = outputs
@@ -215,11 +222,12 @@ def jvp(
     with enable_grad():
         _, leaves, given = _chosen("jvp", tuple(primals), tuple(range(len(primals))))
         outputs, aux = _with_aux("jvp", func(*given), has_aux)
-        values, directions = tuple(leaves_of(outputs)), tuple(leaves_of(tuple(tangents)))
+        values = tuple(leaves_of(outputs))
+        directions = tuple(per_leaf(tuple(tangents), tuple(primals)) or ())
         if [t.shape for t in directions] != [t.shape for t in leaves]:
             raise ShapeError(
-                f"jvp: tangents must have the shapes of the arguments, {[t.shape for t in leaves]}, got "
-                f"{[t.shape for t in directions]}"
+                "jvp: tangents must be nested like the arguments, with their shapes "
+                f"{[t.shape for t in leaves]}, got {[t.shape for t in leaves_of(tuple(tangents))]}"
             )
         recorded = watched and _is_recorded((primals, tangents), values, leaves)
         found = functional.pushed("jvp", values, leaves, directions, recorded)

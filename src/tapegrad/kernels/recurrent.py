@@ -1,19 +1,20 @@
 """Recurrent layers: one direction of one layer over sequences that may differ in length.
 
-Sequences are packed as PyTorch packs them: sorted by length, longest first, the elements of all sequences
-at one time are neighbouring rows, and `sizes` says how many there are at each time. For sequences of one
-length all sizes are N, and the rows are those of a (T, N, D) array.
+Sequences are packed as PyTorch packs them: sorted by length, longest first, the elements of all
+sequences at one time are neighbouring rows, and `sizes` says how many there are at each time. For
+sequences of one length all sizes are N, and the rows are those of a (T, N, D) array.
 
-The products with the inputs of all times are one product, and so are those that give the gradients of the
-weights. What is left for each time is one product and a dozen passes over contiguous arrays; the
-factors of the gradients that do not depend on the gradient itself are computed for all times at once.
+The products with the inputs of all times are one product, and so are those that give the gradients
+of the weights. What is left for each time is one product and a dozen passes over contiguous arrays;
+the factors of the gradients that do not depend on the gradient itself are computed for all times at
+once.
 
 References:
     S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9, 1997.
-    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014 (GRU, here with the
-    reset gate behind the product, as in cuDNN and PyTorch).
-    J. Appleyard, T. Kocisky, P. Blunsom, "Optimizing Performance of Recurrent Neural Networks on
-    GPUs", 2016 (products of all times together).
+    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014 (GRU, here with
+    the reset gate behind the product, as in cuDNN and PyTorch). J. Appleyard, T. Kocisky, P.
+    Blunsom, "Optimizing Performance of Recurrent Neural Networks on GPUs", 2016
+    (products of all times together).
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def walk(sizes, reverse):
 def unroll(step, initial, sizes, reverse):
     """Carry states through time.
 
-    Forwards, sequences end one after the other, and their states are final; backwards, they begin one after
-    the other, with their initial states. Gradients run the other way round.
+    Forwards, sequences end one after the other, and their states are final; backwards, they begin
+    one after the other, with their initial states. Gradients run the other way round.
 
     Args:
         step: `step(rows, n, *states)` gives the states after a time from the n states before it.
@@ -108,6 +109,15 @@ def _weight_grads(d_ih, d_hh, x, h, needs):
     return dw_ih, dw_hh
 
 
+def _from_inputs(x, w, bias, size):
+    """What the inputs of all times add to the gates: (gates, S, H), so that each gate is in one piece."""
+    w = w.reshape(w.shape[0] // size, size, w.shape[1])
+    out = np.matmul(x, w.swapaxes(1, 2))
+    if bias is not None:
+        out += bias.reshape(w.shape[0], 1, size)
+    return out
+
+
 def _column_sums(d):
     return np.matmul(np.ones_like(d, shape=d.shape[:1]), d)  # by BLAS in a third of the time
 
@@ -143,28 +153,26 @@ def lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse, kept):
         kept: whether what the gradient needs is kept.
 
     Returns:
-        `h` of all times, (S, P); the final states; the gates i, f, o, g, (4, S, H), `c` and `tanh(c)`
-        of all times, or None for the three.
+        `h` of all times, (S, P); the final states; the gates i, f, o, g, (4, S, H), `c` and
+        `tanh(c)` of all times, or None for the three.
     """
     count, size = x.shape[0], c0.shape[1]
     w = packed(_lstm_order(w_hh).T)
-    inputs = np.matmul(x, _lstm_order(w_ih).T)
-    if b_ih is not None:
-        inputs += _lstm_order(_sum(b_ih, b_hh))
-    inputs = inputs.reshape(count, 4, size)
+    bias = None if b_ih is None else _lstm_order(_sum(b_ih, b_hh))
+    gates = _from_inputs(x, _lstm_order(w_ih), bias, size)
+    by_row = gates.transpose(1, 0, 2)
     room = count if kept else sizes[0]
-    gates, cells, bounded = (
-        _scratch(x, 4, room, size), _scratch(x, room, size), _scratch(x, room, size),
-    )  # fmt: skip
+    cells, bounded = _scratch(x, room, size), _scratch(x, room, size)
     y = _scratch(x, count, h0.shape[1])
     one = np.ones_like(x, shape=())
     products, more = _scratch(x, sizes[0], 4, size), _scratch(x, sizes[0], size)
 
     def step(rows, n, h, c):
         place = rows if kept else slice(0, n)
-        z, a, t, new, top = products[:n], gates[:, place], more[:n], cells[place], bounded[place]
+        z, a, t, new, top = products[:n], gates[:, rows], more[:n], cells[place], bounded[place]
         np.matmul(h, w, out=z.reshape(n, 4 * size))
-        np.add(z, inputs[rows], out=a.transpose(1, 0, 2))  # each gate in one piece from here on
+        all_four = by_row[rows]
+        np.add(all_four, z, out=all_four)
         _sigmoid_of_negative(a[:3], one)
         g = a[3]
         np.tanh(g, out=g)
@@ -267,38 +275,37 @@ def gru(x, h0, w_ih, w_hh, b_ih, b_hh, sizes, reverse, kept):
         sizes, reverse, kept: as for `lstm`.
 
     Returns:
-        `h` of all times, (S, H); the final state, in a list; r, z, n and `h @ w_hn.T + b_hn` of all
-        times, (4, S, H), or None.
+        `h` of all times, (S, H); the final state, in a list; r, z, n, (3, S, H), and
+        `h @ w_hn.T + b_hn`, (S, H), of all times, or None for both.
     """
     count, size = x.shape[0], h0.shape[1]
     w = packed(_gru_order(w_hh).T)
-    inputs = np.matmul(x, _gru_order(w_ih).T)
-    shift = _zeros(x, size)
+    bias, shift = None, _zeros(x, size)
     if b_ih is not None:
         bias = _gru_order(b_ih)
         bias[: 2 * size] -= b_hh[: 2 * size]
-        inputs += bias
         shift = b_hh[2 * size :]
-    inputs = inputs.reshape(count, 3, size)
-    gates = _scratch(x, 4, count if kept else sizes[0], size)
+    gates = _from_inputs(x, _gru_order(w_ih), bias, size)
+    by_row = gates[:2].transpose(1, 0, 2)
+    hidden = _scratch(x, count if kept else sizes[0], size)
     y = _scratch(x, count, size)
     one = np.ones_like(x, shape=())
     products, more = _scratch(x, sizes[0], 3, size), _scratch(x, sizes[0], size)
 
     def step(rows, n, h):
-        p, a, t, given = (
+        p, a, t, inner = (
             products[:n],
-            gates[:, rows if kept else slice(0, n)],
+            gates[:, rows],
             more[:n],
-            inputs[rows],
+            hidden[rows if kept else slice(0, n)],
         )
         np.matmul(h, w, out=p.reshape(n, 3 * size))
-        both, new, hidden = a[:2], a[2], a[3]
-        np.add(p[:, :2], given[:, :2], out=both.transpose(1, 0, 2))  # each gate in one piece
-        _sigmoid_of_negative(both, one)
-        np.add(p[:, 2], shift, out=hidden)
-        np.multiply(a[0], hidden, out=new)
-        np.add(new, given[:, 2], out=new)
+        both, new = by_row[rows], a[2]
+        np.add(both, p[:, :2], out=both)
+        _sigmoid_of_negative(a[:2], one)
+        np.add(p[:, 2], shift, out=inner)
+        np.multiply(a[0], inner, out=t)
+        np.add(new, t, out=new)
         np.tanh(new, out=new)
         np.subtract(h, new, out=t)
         np.multiply(t, a[1], out=t)
@@ -306,15 +313,15 @@ def gru(x, h0, w_ih, w_hh, b_ih, b_hh, sizes, reverse, kept):
 
     with np.errstate(over="ignore"):  # infinity gives the right zero
         finals = unroll(step, (h0,), sizes, reverse)
-    return y, finals, gates if kept else None
+    return y, finals, (gates, hidden) if kept else (None, None)
 
 
 @kernel
-def gru_grad(x, h0, w_ih, w_hh, b_ih, b_hh, y, gates, gs, sizes, reverse, needs):
+def gru_grad(x, h0, w_ih, w_hh, b_ih, b_hh, y, gates, hidden, gs, sizes, reverse, needs):
     """Gradients of `gru` for its first six arguments; arguments as for `lstm_grad`."""
     count, size = x.shape[0], h0.shape[1]
     gy, gh = gs
-    r, z, new, hidden = gates[0], gates[1], gates[2], gates[3]
+    r, z, new = gates[0], gates[1], gates[2]
     start = before(y, h0, sizes, reverse)
     # n as seen by the state, r, z, n as seen by the input: what the gradient of h is multiplied by. So the
     # gates of either weight are neighbours.

@@ -12,6 +12,7 @@ from ..errors import ArgumentError, ShapeError
 from ..ops import normalisation as ops
 from ..ops.shape import whole_number
 from ..tensor import Tensor
+from .arguments import check_numbers
 from .module import Module
 from .normalisation import Affine
 
@@ -37,6 +38,7 @@ class Running(Affine):
     ) -> None:
         super().__init__()
         self.num_features = whole_number(type(self).__name__, "num_features", num_features)
+        check_numbers(self, eps=eps, momentum=0.0 if momentum is None else momentum)
         self.eps = eps
         self.momentum = momentum
         self.affine = affine

@@ -22,6 +22,7 @@ from ..ops.shape import whole_number
 from ..ops.window import Numbers, fold, per_dimension, same_padding, unfold
 from ..tensor import Tensor
 from . import init
+from .arguments import check_windows
 from .module import Module
 from .parameter import Parameter
 
@@ -447,6 +448,7 @@ class Unfold(Module):
         stride: Numbers = 1,
     ) -> None:
         super().__init__()
+        check_windows(self, 2, kernel_size, stride, padding, dilation)
         self.kernel_size = kernel_size
         self.dilation = dilation
         self.padding = padding
@@ -490,6 +492,7 @@ class Fold(Unfold):
         stride: Numbers = 1,
     ) -> None:
         super().__init__(kernel_size, dilation, padding, stride)
+        per_dimension("Fold", "output_size", output_size, 2, 1)
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..ops.distance import cosine_similarity, pairwise_distance
 from ..tensor import Tensor
+from .arguments import check_dims, check_numbers
 from .module import Module
 
 
@@ -26,6 +27,8 @@ class CosineSimilarity(Module):
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
+        check_dims(self, dim=dim)
+        check_numbers(self, eps=eps)
         self.dim = dim
         self.eps = eps
 
@@ -53,6 +56,7 @@ class PairwiseDistance(Module):
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()
+        check_numbers(self, p=p, eps=eps)
         self.norm = p
         self.eps = eps
         self.keepdim = keepdim

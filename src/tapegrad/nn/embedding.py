@@ -11,6 +11,7 @@ from ..ops import embedding as ops
 from ..ops.shape import whole_number
 from ..tensor import Tensor
 from . import init
+from .arguments import check_numbers
 from .module import Module
 from .parameter import Parameter
 
@@ -20,6 +21,8 @@ class _Table(Module):
 
     weight: Parameter
     padding_idx: int | None
+    max_norm: float | None
+    norm_type: float
 
     def _make(
         self, rows: Any, features: Any, padding: Any, sparse: bool, given: Any, frozen: bool,
@@ -28,6 +31,11 @@ class _Table(Module):
         kind = type(self).__name__
         self.num_embeddings = whole_number(kind, "num_embeddings", rows)
         self.embedding_dim = whole_number(kind, "embedding_dim", features)
+        if self.max_norm is not None:
+            check_numbers(self, max_norm=self.max_norm)
+            if not self.max_norm >= 0:
+                raise ArgumentError(f"{kind}: max_norm must not be negative, got {self.max_norm}")
+        check_numbers(self, norm_type=self.norm_type)
         if sparse:
             raise ArgumentError(f"{kind}: sparse=True is not supported; gradients are dense")
         self.padding_idx = ops.padding_row(kind, padding, rows)
@@ -204,6 +212,8 @@ class EmbeddingBag(_Table):
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
+        if mode not in ops.MODES:
+            raise ArgumentError(f"EmbeddingBag: mode must be 'sum', 'mean' or 'max', got {mode!r}")
         self.mode = mode
         self.sparse = sparse
         self.include_last_offset = include_last_offset

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
-from .. import stamps
+import numpy as np
+
+from .. import kernels, stamps
 from ..autograd import no_grad
 from ..errors import ArgumentError, ShapeError
+from ..linalg import qr
+from ..ops.inplace import check_writable
 from ..random import Generator
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
+
+_skipping: ContextVar[bool] = ContextVar("tapegrad_skip_init", default=False)
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Leave tensors inside as they are, whatever is to be filled; `nn.utils.skip_init` uses it."""
+    token = _skipping.set(True)
+    try:
+        yield
+    finally:
+        _skipping.reset(token)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -62,8 +83,9 @@ def uniform_(
         >>> bool((tg.nn.init.uniform_(tg.empty(5), -1, 1).abs() <= 1).all())
         True
     """
-    with no_grad():
-        tensor.uniform_(a, b, generator=generator)
+    if not _skipping.get():
+        with no_grad():
+            tensor.uniform_(a, b, generator=generator)
     return tensor
 
 
@@ -79,9 +101,15 @@ def normal_(
 
     Returns:
         The tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.init.normal_(tg.empty(3), std=0.0)
+        tensor([0., 0., 0.])
     """
-    with no_grad():
-        tensor.normal_(mean, std, generator=generator)
+    if not _skipping.get():
+        with no_grad():
+            tensor.normal_(mean, std, generator=generator)
     return tensor
 
 
@@ -100,19 +128,57 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
         >>> tg.nn.init.constant_(tg.empty(2), 3.0)
         tensor([3., 3.])
     """
-    tensor.array[...] = val
-    stamps.stamp(tensor.array, "constant_")
+    if not _skipping.get():
+        with no_grad():
+            tensor.fill_(val)
     return tensor
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Fill with zeros; returns the tensor."""
+    """Fill with zeros.
+
+    Args:
+        tensor: tensor of any shape.
+
+    Returns:
+        The tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.init.zeros_(tg.empty(2))
+        tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Fill with ones; returns the tensor."""
+    """Fill with ones.
+
+    Args:
+        tensor: tensor of any shape.
+
+    Returns:
+        The tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.init.ones_(tg.empty(2))
+        tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
+
+
+def _write(op: str, tensor: Tensor, values: Any, places: Any = ...) -> Tensor:
+    """Set a tensor to zero and then its elements at some places to values, unrecorded."""
+    if _skipping.get():
+        return tensor
+    with no_grad():
+        check_writable(op, tensor, None, "make a new tensor")
+    if places is not ...:
+        tensor.array[...] = 0
+    tensor.array[places] = values
+    stamps.stamp(tensor.array, op)
+    return tensor
 
 
 def eye_(tensor: Tensor) -> Tensor:
@@ -126,15 +192,53 @@ def eye_(tensor: Tensor) -> Tensor:
 
     Raises:
         ShapeError: if it is no matrix.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.init.eye_(tg.empty(2, 3))
+        tensor([[1., 0., 0.],
+                [0., 1., 0.]])
     """
     if tensor.ndim != 2:
         raise ShapeError(f"eye_: tensor must be a matrix, got shape {tensor.shape}")
-    array = tensor.array
-    array[...] = 0
-    for i in range(min(array.shape)):
-        array[i, i] = 1
-    stamps.stamp(array, "eye_")
-    return tensor
+    i = np.arange(min(tensor.shape), like=tensor.array)
+    return _write("eye_", tensor, 1, (i, i))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill a convolution's weight so that it hands its input channels on, as many as there are outputs.
+
+    Args:
+        tensor: (O, C, ...) with one, two or three dimensions of the window.
+        groups: number of groups of output channels, each of which does it by itself.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ShapeError: for another number of dimensions.
+        ArgumentError: if O is no multiple of `groups`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.init.dirac_(tg.empty(2, 2, 3))
+        tensor([[[0., 1., 0.],
+                 [0., 0., 0.]],
+        <BLANKLINE>
+                [[0., 0., 0.],
+                 [0., 1., 0.]]])
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError(f"dirac_: tensor must have 3, 4 or 5 dimensions, got shape {tensor.shape}")
+    if groups < 1 or tensor.shape[0] % groups:
+        raise ArgumentError(
+            f"dirac_: groups must divide the {tensor.shape[0]} output channels, got {groups}"
+        )
+    each = tensor.shape[0] // groups
+    channels = np.arange(min(each, tensor.shape[1]), like=tensor.array)
+    outputs = np.arange(groups, like=tensor.array)[:, None] * each + channels
+    middle = tuple(n // 2 for n in tensor.shape[2:])
+    return _write("dirac_", tensor, 1, (outputs, channels, *middle))
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
@@ -155,6 +259,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def _fan(tensor: Tensor, mode: str) -> int:
+    mode = mode.lower()
     if mode not in ("fan_in", "fan_out"):
         raise ArgumentError(f"init: mode must be 'fan_in' or 'fan_out', got {mode!r}")
     return fans(tensor)[mode == "fan_out"]
@@ -178,11 +283,16 @@ def xavier_uniform_(
     Raises:
         ShapeError: with fewer than two dimensions.
 
+    Example:
+        >>> import tapegrad as tg
+        >>> bool((tg.nn.init.xavier_uniform_(tg.empty(3, 3)).abs() <= 1).all())
+        True
+
     References:
         Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
         networks", AISTATS 2010.
     """
-    bound = gain * math.sqrt(6 / sum(fans(tensor)))
+    bound = gain * math.sqrt(6 / max(sum(fans(tensor)), 1))
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -196,8 +306,13 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
     Returns:
         The tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.nn.init.xavier_normal_(tg.empty(1, 2), gain=0)
+        tensor([[0., 0.]])
     """
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / max(sum(fans(tensor)), 1)), generator)
 
 
 def kaiming_uniform_(
@@ -225,6 +340,12 @@ def kaiming_uniform_(
         ShapeError: with fewer than two dimensions.
         ArgumentError: for an unknown mode or nonlinearity.
 
+    Example:
+        >>> import tapegrad as tg
+        >>> w = tg.nn.init.kaiming_uniform_(tg.empty(2, 6), nonlinearity="relu")
+        >>> bool((w.abs() <= 1).all())
+        True
+
     References:
         He et al., "Delving deep into rectifiers", ICCV 2015.
     """
@@ -249,19 +370,154 @@ def kaiming_normal_(
 
     Returns:
         The tensor.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> w = tg.nn.init.kaiming_normal_(tg.empty(200, 200), nonlinearity="relu")
+        >>> abs(w.std().item() - 0.1) < 0.01
+        True
     """
     gain = calculate_gain(nonlinearity, a)
     return normal_(tensor, 0.0, gain / math.sqrt(max(_fan(tensor, mode), 1)), generator)
 
 
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with normally distributed random numbers, of which only those in [a, b] count.
+
+    Args:
+        tensor: floating tensor of any shape.
+        mean, std: of the distribution before it is cut.
+        a, b: the ends, in absolute numbers.
+        generator: source of the numbers.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ArgumentError: if `std` is not positive, or `a > b`.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> bool((tg.nn.init.trunc_normal_(tg.empty(100)).abs() <= 2).all())
+        True
+    """
+    if not std > 0 or not a <= b:
+        raise ArgumentError(f"trunc_normal_: needs std > 0 and a <= b, got std={std}, a={a}, b={b}")
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            f"trunc_normal_: mean {mean} is more than two std from [{a}, {b}], where the numbers may be "
+            "distributed wrongly",
+            stacklevel=2,
+        )
+    if _skipping.get():
+        return tensor
+    low, high = (math.erf((end - mean) / (std * math.sqrt(2))) for end in (a, b))
+    kind = tensor.dtype if tensor.dtype.itemsize >= 4 else np.float32
+    numbers = uniform_(wrap(np.empty_like(tensor.array, dtype=kind)), low, high, generator).array
+    numbers = kernels.erfinv(numbers) * (std * math.sqrt(2)) + mean
+    return _write("trunc_normal_", tensor, np.clip(numbers, a, b))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill with a random matrix whose rows, or columns if there are fewer, are orthonormal.
+
+    Args:
+        tensor: (M, D), or (M, D, ...), which is read as a matrix of M rows.
+        gain: what it is multiplied by.
+        generator: source of the numbers.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ShapeError: with fewer than two dimensions.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> w = tg.nn.init.orthogonal_(tg.empty(3, 5), gain=2)
+        >>> tg.allclose(w @ w.T, 4 * tg.eye(3), atol=1e-5)
+        True
+
+    References:
+        Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
+        linear neural networks", ICLR 2014.
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(
+            f"orthogonal_: tensor must have at least 2 dimensions, got shape {tensor.shape}"
+        )
+    if not tensor.numel() or _skipping.get():
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with no_grad():
+        numbers = tensor.new_empty((max(rows, columns), min(rows, columns)))
+        q, r = qr(numbers.normal_(generator=generator))
+        # R with a positive diagonal makes Q uniformly distributed (Mezzadri, 2007)
+        q = q * r.diagonal().sgn()
+        q = q.mT if rows < columns else q
+    return _write("orthogonal_", tensor, (gain * q.array).reshape(tensor.shape))
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Fill a matrix normally, with a share of the elements of every column at zero.
+
+    Args:
+        tensor: (M, D).
+        sparsity: the share, rounded up to whole elements.
+        std: of the others, whose mean is zero.
+        generator: source of the numbers.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ShapeError: if it is no matrix.
+        ArgumentError: for a share outside [0, 1].
+
+    Example:
+        >>> import tapegrad as tg
+        >>> (tg.nn.init.sparse_(tg.empty(10, 3), 0.25) == 0).sum(0)
+        tensor([3, 3, 3])
+
+    References:
+        Martens, "Deep learning via Hessian-free optimization", ICML 2010.
+    """
+    if tensor.ndim != 2:
+        raise ShapeError(f"sparse_: tensor must be a matrix, got shape {tensor.shape}")
+    if not 0 <= sparsity <= 1:
+        raise ArgumentError(f"sparse_: sparsity must be between 0 and 1, got {sparsity}")
+    if _skipping.get():
+        return tensor
+    zeros = math.ceil(sparsity * tensor.shape[0])
+    with no_grad():
+        order = wrap(np.empty_like(tensor.array, dtype=np.float64)).uniform_(generator=generator)
+    normal_(tensor, 0.0, std, generator)
+    ranks = np.argsort(np.argsort(order.array, axis=0), axis=0)
+    return _write("sparse_", tensor, np.where(ranks < zeros, 0, tensor.array))
+
+
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
     "eye_",
     "kaiming_normal_",
     "kaiming_uniform_",
     "normal_",
     "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",

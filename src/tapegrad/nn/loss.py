@@ -15,7 +15,9 @@ from ..ops.entropy import (
     poisson_nll_loss,
 )
 from ..ops.loss import cross_entropy, mse_loss, nll_loss
+from ..ops.shape import whole_number
 from ..tensor import Tensor
+from .arguments import check_dims, check_numbers
 from .module import Module
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -62,6 +64,7 @@ class _WeightedLoss(Module):
 
     def __init__(self, weight: Tensor | None, ignore_index: int, reduction: str) -> None:
         super().__init__()
+        check_dims(self, ignore_index=ignore_index)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.reduction = _check_reduction(type(self).__name__, reduction)
@@ -198,6 +201,9 @@ class HuberLoss(Module):
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__()
         self.reduction = _check_reduction("HuberLoss", reduction)
+        check_numbers(self, delta=delta)
+        if not delta > 0:
+            raise ArgumentError(f"HuberLoss: delta must be positive, got {delta}")
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -216,7 +222,7 @@ class SmoothL1Loss(Module):
         beta: where the straight line begins; 0 for `L1Loss`.
 
     Raises:
-        ArgumentError: for another reduction.
+        ArgumentError: for another reduction, or a negative beta.
 
     Example:
         >>> import tapegrad as tg
@@ -228,6 +234,9 @@ class SmoothL1Loss(Module):
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__()
         self.reduction = _check_reduction("SmoothL1Loss", reduction)
+        check_numbers(self, beta=beta)
+        if not beta >= 0:
+            raise ArgumentError(f"SmoothL1Loss: beta must not be negative, got {beta}")
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -368,6 +377,7 @@ class PoissonNLLLoss(Module):
         self.full = full
         self.eps = eps
         self.reduction = _check_reduction("PoissonNLLLoss", reduction)
+        check_numbers(self, eps=eps)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -401,6 +411,9 @@ class GaussianNLLLoss(Module):
         self.full = full
         self.eps = eps
         self.reduction = _check_reduction("GaussianNLLLoss", reduction)
+        check_numbers(self, eps=eps)
+        if not eps > 0:
+            raise ArgumentError(f"GaussianNLLLoss: eps must be positive, got {eps}")
 
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
         """Compute the loss."""
@@ -433,7 +446,7 @@ class CTCLoss(Module):
         self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
     ) -> None:
         super().__init__()
-        self.blank = blank
+        self.blank = whole_number("CTCLoss", "blank", blank)
         self.reduction = _check_reduction("CTCLoss", reduction)
         self.zero_infinity = zero_infinity
 

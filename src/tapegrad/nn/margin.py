@@ -17,6 +17,7 @@ from ..ops.margin import (
     triplet_margin_with_distance_loss,
 )
 from ..tensor import Tensor
+from .arguments import check_numbers
 from .distance import PairwiseDistance
 from .loss import _check_reduction
 from .module import Module
@@ -43,6 +44,7 @@ class HingeEmbeddingLoss(Module):
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
         super().__init__()
+        check_numbers(self, margin=margin)
         self.margin = margin
         self.reduction = _check_reduction("HingeEmbeddingLoss", reduction)
 
@@ -73,6 +75,7 @@ class MarginRankingLoss(Module):
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
         super().__init__()
+        check_numbers(self, margin=margin)
         self.margin = margin
         self.reduction = _check_reduction("MarginRankingLoss", reduction)
 
@@ -168,6 +171,7 @@ class MultiMarginLoss(Module):
         super().__init__()
         if p not in (1, 2):
             raise ArgumentError(f"MultiMarginLoss: p must be 1 or 2, got {p}")
+        check_numbers(self, margin=margin)
         self.p = p
         self.margin = margin
         self.register_buffer("weight", weight)
@@ -229,6 +233,7 @@ class CosineEmbeddingLoss(Module):
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
         super().__init__()
+        check_numbers(self, margin=margin)
         self.margin = margin
         self.reduction = _check_reduction("CosineEmbeddingLoss", reduction)
 
@@ -237,9 +242,10 @@ class CosineEmbeddingLoss(Module):
         return cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
 
 
-def _check_margin(name: str, margin: float) -> None:
+def _check_margin(layer: Module, margin: float) -> None:
+    check_numbers(layer, margin=margin)
     if not margin > 0:
-        raise ArgumentError(f"{name}: margin must be positive, got {margin}")
+        raise ArgumentError(f"{type(layer).__name__}: margin must be positive, got {margin}")
 
 
 class TripletMarginLoss(Module):
@@ -274,7 +280,8 @@ class TripletMarginLoss(Module):
         reduction: str = "mean",
     ) -> None:
         super().__init__()
-        _check_margin("TripletMarginLoss", margin)
+        _check_margin(self, margin)
+        check_numbers(self, p=p, eps=eps)
         self.margin = margin
         self.p = p
         self.eps = eps
@@ -320,7 +327,12 @@ class TripletMarginWithDistanceLoss(Module):
         reduction: str = "mean",
     ) -> None:
         super().__init__()
-        _check_margin("TripletMarginWithDistanceLoss", margin)
+        _check_margin(self, margin)
+        if distance_function is not None and not callable(distance_function):
+            raise ArgumentError(
+                "TripletMarginWithDistanceLoss: distance_function must be a function, got "
+                f"{distance_function!r}"
+            )
         self.distance_function = (
             PairwiseDistance() if distance_function is None else distance_function
         )

@@ -12,6 +12,7 @@ from ..ops.local_response import local_response_norm
 from ..ops.shape import whole_number
 from ..tensor import Tensor
 from . import init
+from .arguments import check_numbers
 from .module import Module
 from .parameter import Parameter
 
@@ -79,6 +80,7 @@ class LayerNorm(Affine):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
+        check_numbers(self, eps=eps)
         self.normalized_shape = _sizes("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -136,6 +138,8 @@ class RMSNorm(Module):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
+        if eps is not None:
+            check_numbers(self, eps=eps)
         self.normalized_shape = _sizes("RMSNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -203,6 +207,7 @@ class GroupNorm(Affine):
         bias: bool = True,
     ) -> None:
         super().__init__()
+        check_numbers(self, eps=eps)
         self.num_groups = whole_number("GroupNorm", "num_groups", num_groups)
         self.num_channels = whole_number("GroupNorm", "num_channels", num_channels)
         if not num_groups or num_channels % num_groups:
@@ -251,6 +256,7 @@ class LocalResponseNorm(Module):
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
         self.size = whole_number(type(self).__name__, "size", size, 1)
+        check_numbers(self, alpha=alpha, beta=beta, k=k)
         self.alpha = alpha
         self.beta = beta
         self.k = k

@@ -9,8 +9,10 @@ from typing import ClassVar
 from ..errors import ArgumentError
 from ..ops.arrange import unflatten
 from ..ops.padding import channel_shuffle, pad, pixel_shuffle, pixel_unshuffle
+from ..ops.shape import whole_number
 from ..ops.window import per_dimension
 from ..tensor import Tensor
+from .arguments import check_dims, check_numbers
 from .module import Module
 
 
@@ -267,6 +269,7 @@ class _ConstantPad(_Pad):
 
     def __init__(self, padding: int | Sequence[int], value: float) -> None:
         super().__init__(padding)
+        check_numbers(self, value=value)
         self.value = value
 
     def forward(self, input: Tensor) -> Tensor:
@@ -352,7 +355,7 @@ class PixelShuffle(Module):
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
-        self.upscale_factor = upscale_factor
+        self.upscale_factor = whole_number("PixelShuffle", "upscale_factor", upscale_factor, 1)
 
     def forward(self, input: Tensor) -> Tensor:
         """Turn channels into pixels."""
@@ -380,7 +383,9 @@ class PixelUnshuffle(Module):
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
-        self.downscale_factor = downscale_factor
+        self.downscale_factor = whole_number(
+            "PixelUnshuffle", "downscale_factor", downscale_factor, 1
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """Turn pixels into channels."""
@@ -408,7 +413,7 @@ class ChannelShuffle(Module):
 
     def __init__(self, groups: int) -> None:
         super().__init__()
-        self.groups = groups
+        self.groups = whole_number("ChannelShuffle", "groups", groups, 1)
 
     def forward(self, input: Tensor) -> Tensor:
         """Interleave the channels."""
@@ -443,6 +448,7 @@ class Unflatten(Module):
             raise ArgumentError(
                 f"Unflatten: unflattened_size must be a tuple of ints, got {unflattened_size!r}"
             )
+        check_dims(self, dim=dim)
         self.dim = dim
         self.unflattened_size = unflattened_size
 

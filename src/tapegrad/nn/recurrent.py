@@ -31,8 +31,9 @@ class RNNBase(Module):
     """Base of the recurrent networks: their parameters and how sequences reach them.
 
     Attributes:
-        weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k}, bias_hh_l{k}, weight_hr_l{k}: of layer k, those of the
-            direction back through time with `_reverse` behind; all at first U(-1/sqrt(H), 1/sqrt(H)).
+        weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k}, bias_hh_l{k}, weight_hr_l{k}: of layer k,
+            those of the direction back through time with `_reverse` behind; all at first
+            U(-1/sqrt(H), 1/sqrt(H)).
         all_weights: all of them, in a list for each layer and direction.
 
     Args:
@@ -138,7 +139,8 @@ class RNNBase(Module):
         """Run the layers over sequences.
 
         Args:
-            input: (T, N, D), (N, T, D) with `batch_first`, (T, D) without a batch, or packed sequences.
+            input: (T, N, D), (N, T, D) with `batch_first`, (T, D) without a batch, or packed
+                sequences.
             hx: initial state, zeros by default; of an LSTM the pair of them.
 
         Returns:
@@ -226,7 +228,8 @@ class RNN(RNNBase):
 
     Shape:
         input (T, N, D), (N, T, D) with `batch_first`, (T, D) without a batch, or packed; state
-        (L K, N, H) or (L K, H), with L layers and K directions; outputs like the input with K H features.
+        (L K, N, H) or (L K, H), with L layers and K directions; outputs like the input with K H
+        features.
 
     Attributes:
         weight_ih_l{k}, weight_hh_l{k}: (H, D or K H) and (H, H) of layer k.
@@ -239,7 +242,8 @@ class RNN(RNNBase):
         bias, batch_first, dropout, bidirectional, device, dtype: as for `RNNBase`.
 
     Raises:
-        ArgumentError: for sizes that are not positive, another nonlinearity, or a chance outside of [0, 1].
+        ArgumentError: for sizes that are not positive, another nonlinearity, or a chance outside of
+            [0, 1].
 
     Example:
         >>> import tapegrad as tg
@@ -276,16 +280,17 @@ class RNN(RNNBase):
 class LSTM(RNNBase):
     """Run layers of long short-term memory over sequences.
 
-    With `a = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh` for each gate, `i, f, o = sigmoid(a)` and `g = tanh(a)`:
-    `c = f * c + i * g` and `h = o * tanh(c)`, or `h = (o * tanh(c)) @ w_hr.T`.
+    With `a = x @ w_ih.T + b_ih + h @ w_hh.T + b_hh` for each gate, `i, f, o = sigmoid(a)` and
+    `g = tanh(a)`: `c = f * c + i * g` and `h = o * tanh(c)`, or `h = (o * tanh(c)) @ w_hr.T`.
 
     Shape:
         input (T, N, D), (N, T, D) with `batch_first`, (T, D) without a batch, or packed; states
-        (L K, N, P) and (L K, N, H), or without N, with L layers, K directions and P = H without projection;
-        outputs like the input with K P features.
+        (L K, N, P) and (L K, N, H), or without N, with L layers, K directions and P = H without
+        projection; outputs like the input with K P features.
 
     Attributes:
-        weight_ih_l{k}, weight_hh_l{k}: (4 H, D or K P) and (4 H, P) of layer k; gates in the order i, f, g, o.
+        weight_ih_l{k}, weight_hh_l{k}: (4 H, D or K P) and (4 H, P) of layer k; gates in the order
+            i, f, g, o.
         bias_ih_l{k}, bias_hh_l{k}: (4 H,) each.
         weight_hr_l{k}: the projection, (P, H).
 
@@ -295,7 +300,8 @@ class LSTM(RNNBase):
         bias, batch_first, dropout, bidirectional, proj_size, device, dtype: as for `RNNBase`.
 
     Raises:
-        ArgumentError: for sizes that are not positive, P not below H, or a chance outside of [0, 1].
+        ArgumentError: for sizes that are not positive, P not below H, or a chance outside of
+            [0, 1].
 
     Example:
         >>> import tapegrad as tg
@@ -304,8 +310,8 @@ class LSTM(RNNBase):
         ((5, 4, 6), (2, 4, 3))
 
     References:
-        Hochreiter, Schmidhuber, "Long Short-Term Memory" (1997); Gers, Schmidhuber, Cummins, "Learning to
-        Forget" (2000).
+        Hochreiter, Schmidhuber, "Long Short-Term Memory" (1997); Gers, Schmidhuber, Cummins,
+        "Learning to Forget" (2000).
     """
 
     def __init__(
@@ -335,10 +341,12 @@ class GRU(RNNBase):
 
     Shape:
         input (T, N, D), (N, T, D) with `batch_first`, (T, D) without a batch, or packed; state
-        (L K, N, H) or (L K, H), with L layers and K directions; outputs like the input with K H features.
+        (L K, N, H) or (L K, H), with L layers and K directions; outputs like the input with K H
+        features.
 
     Attributes:
-        weight_ih_l{k}, weight_hh_l{k}: (3 H, D or K H) and (3 H, H) of layer k; gates in the order r, z, n.
+        weight_ih_l{k}, weight_hh_l{k}: (3 H, D or K H) and (3 H, H) of layer k; gates in the order
+            r, z, n.
         bias_ih_l{k}, bias_hh_l{k}: (3 H,) each.
 
     Args:
@@ -356,8 +364,8 @@ class GRU(RNNBase):
         ((4, 5, 3), (1, 4, 3))
 
     References:
-        Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
-        Translation" (2014), with the reset gate behind the product, as in PyTorch.
+        Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical
+        Machine Translation" (2014), with the reset gate behind the product, as in PyTorch.
     """
 
     def __init__(

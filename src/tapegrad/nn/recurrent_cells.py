@@ -23,7 +23,8 @@ class RNNCellBase(Module):
     """Base of the cells: weights of a number of gates.
 
     Attributes:
-        weight_ih, weight_hh: (num_chunks H, D) and (num_chunks H, H), at first U(-1/sqrt(H), 1/sqrt(H)).
+        weight_ih, weight_hh: (num_chunks H, D) and (num_chunks H, H), at first U(-1/sqrt(H),
+            1/sqrt(H)).
         bias_ih, bias_hh: (num_chunks H,), at first from the same interval; None without bias.
 
     Args:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import ArgumentError
 from ..ops.interpolation import interpolate
 from ..tensor import Tensor
 from .module import Module
+
+MODES = (
+    "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area",
+)  # fmt: skip
 
 
 class Upsample(Module):
@@ -23,6 +28,10 @@ class Upsample(Module):
     Shape:
         (N, C, L), (N, C, H, W) or (N, C, D, H, W), and the same with the new sizes.
 
+    Raises:
+        ArgumentError: for another mode, neither or both of `size` and `scale_factor`, or `align_corners` where
+            a mode has none.
+
     Example:
         >>> import tapegrad as tg
         >>> tg.nn.Upsample(scale_factor=2)(tg.tensor([[[1.0, 2.0]]]))
@@ -38,6 +47,17 @@ class Upsample(Module):
         recompute_scale_factor: bool | None = None,
     ) -> None:
         super().__init__()
+        name = type(self).__name__
+        if mode not in MODES:
+            raise ArgumentError(f"{name}: mode must be one of {MODES}, got {mode!r}")
+        if (size is None) == (not scale_factor):
+            raise ArgumentError(
+                f"{name}: give either size or scale_factor, got {size} and {scale_factor}"
+            )
+        if align_corners is not None and (mode.startswith("nearest") or mode == "area"):
+            raise ArgumentError(f"{name}: mode {mode!r} has no align_corners; leave it out")
+        if recompute_scale_factor and size is not None:
+            raise ArgumentError(f"{name}: recompute_scale_factor needs scale_factor, not size")
         self.size = size
         self.scale_factor: float | tuple[float, ...] | None = None
         if isinstance(scale_factor, (tuple, list)):

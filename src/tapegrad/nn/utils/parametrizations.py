@@ -8,9 +8,9 @@ import numpy as np
 
 from ... import creation, linalg
 from ...autograd import no_grad
+from ...dtypes import finfo
 from ...errors import ArgumentError, ShapeError
 from ...ops.shape import cat
-from ...dtypes import finfo
 from ...tensor import Tensor, wrap
 from ..functional import normalize
 from ..module import Module
@@ -157,7 +157,9 @@ def spectral_norm(
 class _Orthogonal(Module):
     base: Tensor | None
 
-    def __init__(self, weight: Tensor, orthogonal_map: str, use_trivialization: bool = True) -> None:
+    def __init__(
+        self, weight: Tensor, orthogonal_map: str, use_trivialization: bool = True
+    ) -> None:
         super().__init__()
         if weight.dtype.kind == "c" and orthogonal_map == "householder":
             raise ArgumentError(
@@ -177,13 +179,15 @@ class _Orthogonal(Module):
         Q = self._by_reflections(X) if self.orthogonal_map == "householder" else self._by_skew(X)
         if self.base is not None:
             Q = linalg.matmul(self.base, Q)
-        return Q.mT if wide else Q
+        made: Tensor = Q.mT if wide else Q
+        return made
 
     def _by_reflections(self, X: Tensor) -> Tensor:
         A = X.tril(-1)
         tau = 2.0 / (1.0 + (A * A).sum(-2))
         Q = linalg.householder_product(A, tau)
-        return Q * X.detach().diagonal(dim1=-2, dim2=-1).sgn()[..., None, :]  # the signs do not learn
+        signs: Tensor = X.detach().diagonal(dim1=-2, dim2=-1).sgn()  # which do not learn
+        return Q * signs[..., None, :]
 
     def _by_skew(self, X: Tensor) -> Tensor:
         n, k = X.shape[-2:]
@@ -224,7 +228,7 @@ class _Orthogonal(Module):
 
 
 def _identity_like(matrix: Tensor) -> Tensor:
-    one = creation.zeros_like(matrix)
+    one: Tensor = creation.zeros_like(matrix)
     one.diagonal(dim1=-2, dim2=-1).fill_(1)
     return one
 
@@ -239,7 +243,8 @@ def _orthonormal(matrix: Tensor) -> Tensor:
     """The Q of the QR decomposition in which R has a positive diagonal."""
     Q, R = linalg.qr(matrix)
     signs: Tensor = R.diagonal(dim1=-2, dim2=-1).sgn()
-    return Q * signs[..., None, :]
+    made: Tensor = Q * signs[..., None, :]
+    return made
 
 
 def _reflections(Q: Tensor) -> Tensor:
@@ -291,7 +296,9 @@ def orthogonal(
     """
     weight = tensor_named("orthogonal", module, name)
     if weight.ndim < 2:
-        raise ShapeError(f"orthogonal: {name!r} must have at least 2 dimensions, got {weight.shape}")
+        raise ShapeError(
+            f"orthogonal: {name!r} must have at least 2 dimensions, got {weight.shape}"
+        )
     if orthogonal_map is None:
         square = weight.shape[-2] == weight.shape[-1]
         orthogonal_map = "matrix_exp" if square or weight.dtype.kind == "c" else "householder"

@@ -7,7 +7,7 @@ trained stands in `layer.parametrizations.weight`, a `ParametrizationList`, unde
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -86,10 +86,8 @@ class ParametrizationList(ModuleList):
         with no_grad():
             for module in reversed(list(self)):
                 if hasattr(module, "right_inverse"):
-                    try:
+                    with suppress(NotImplementedError):
                         made = module.right_inverse(made)
-                    except NotImplementedError:
-                        pass
         self.is_tensor = not isinstance(made, Sequence)
         values = [made] if self.is_tensor else list(made)
         self.ntensors = len(values)
@@ -173,7 +171,7 @@ def _put(held: Tensor, new: Tensor) -> None:
         held.array[...] = new.array
         stamps.stamp(held.array, "right_inverse")
     else:
-        held.data = new.detach().clone()
+        setattr(held, "data", new.detach().clone())  # noqa: B010
 
 
 def _register(module: Module, name: str, value: Tensor) -> None:
@@ -208,7 +206,7 @@ class _Parametrized:
 
 def _again(plain: type[Any], names: tuple[str, ...]) -> Any:
     made = _class_for(plain, names)
-    return made.__new__(made)
+    return object.__new__(made)
 
 
 def _class_for(plain: type[Any], names: tuple[str, ...]) -> type[Any]:
@@ -217,7 +215,7 @@ def _class_for(plain: type[Any], names: tuple[str, ...]) -> type[Any]:
     The class itself keeps it, so that both go together.
     """
     if "_parametrized" not in vars(plain):
-        plain._parametrized = {}  # type: ignore[attr-defined]
+        plain._parametrized = {}
     known: dict[tuple[str, ...], type[Any]] = vars(plain)["_parametrized"]
     if names not in known:
         body: dict[str, Any] = {name: _property(name) for name in names}
@@ -233,7 +231,10 @@ def _property(name: str) -> property:
             return vars(self.parametrizations)[name]()
         key = (id(self), name)
         if key not in computed:
-            computed[key] = (self, self.parametrizations[name]())  # holding it, its id stays its own
+            computed[key] = (
+                self,
+                self.parametrizations[name](),
+            )  # holding it, its id stays its own
         return computed[key][1]
 
     def write(self: Any, value: Tensor) -> None:
@@ -286,7 +287,7 @@ def register_parametrization(
     """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
-        held: Any = module.parametrizations
+        held: Any = vars(module)["parametrizations"]
         _check_chained(getattr(module, tensor_name), parametrization, unsafe)
         held[tensor_name].append(parametrization)
         held[tensor_name].unsafe |= unsafe
@@ -301,10 +302,9 @@ def register_parametrization(
         raise ArgumentError(f"register_parametrization: {tensor_name!r} is {original!r}")
     made = ParametrizationList([parametrization], original, unsafe)
     del vars(module)[tensor_name]
-    if not is_parametrized(module):
-        module.parametrizations = ModuleDict()
-    vars(module)["parametrizations"][tensor_name] = made
-    _reclassify(module, tuple(vars(module)["parametrizations"]))
+    lists = vars(module).setdefault("parametrizations", ModuleDict())
+    lists[tensor_name] = made
+    _reclassify(module, tuple(lists))
     return module
 
 
@@ -386,7 +386,7 @@ def remove_parametrizations(
         raise ArgumentError(
             f"remove_parametrizations: {type(module).__name__} has no parametrised {tensor_name!r}"
         )
-    lists: Any = module.parametrizations
+    lists: Any = vars(module)["parametrizations"]
     held = lists[tensor_name]
     if not held.is_tensor and not leave_parametrized:
         raise ArgumentError(

@@ -1,8 +1,8 @@
 """Sequences of different lengths: padded to one length, or packed without padding.
 
 Packed, the sequences are sorted by length, longest first, and all their elements at one time are
-neighbouring rows. Between the two forms stands a mask of the places that are filled: reading the places of
-a mask packs, writing them pads.
+neighbouring rows. Between the two forms stands a mask of the places that are filled: reading the
+places of a mask packs, writing them pads.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ class PackedSequence(_Packed):
     """Sequences of different lengths without padding; made by `pack_padded_sequence` and `pack_sequence`.
 
     Attributes:
-        data: elements of all sequences, (S, ...): those of the first time, then those of the second.
+        data: elements of all sequences, (S, ...): those of the first time, then those of the
+            second.
         batch_sizes: number of sequences at each time, int64 on the CPU.
         sorted_indices: where each packed sequence stood in the batch; None if the batch was sorted.
         unsorted_indices: the inverse: where each sequence of the batch stands in the packed ones.
 
     Args:
-        data, batch_sizes, sorted_indices, unsorted_indices: the attributes; one of the last two is enough.
+        data, batch_sizes, sorted_indices, unsorted_indices: the attributes; one of the last two is
+            enough.
 
     Raises:
         ArgumentError: if there are no batch sizes.
@@ -160,15 +162,15 @@ def pack_padded_sequence(
 ) -> PackedSequence:
     """Pack padded sequences: leave the padding away.
 
-    Value: the rows of `input` before the end of their sequence, time by time, the longest sequence first.
-    Adjoint: `g` at these rows, 0 in the padding.
+    Value: the rows of `input` before the end of their sequence, time by time, the longest sequence
+    first. Adjoint: `g` at these rows, 0 in the padding.
 
     Args:
         input: (T, N, ...), or (N, T, ...) with `batch_first`.
         lengths: N lengths between 1 and T; a tensor or a sequence of ints.
         batch_first: whether the batch is the first dimension.
-        enforce_sorted: expect the sequences sorted by length, longest first; otherwise they are sorted, and
-            the layers that take the result put theirs back into the order of the batch.
+        enforce_sorted: expect the sequences sorted by length, longest first; otherwise they are
+            sorted, and the layers that take the result put theirs back into the order of the batch.
 
     Raises:
         ShapeError: if there is not one length for each sequence, or there are no sequences.
@@ -229,8 +231,8 @@ def pad_packed_sequence(
 ) -> tuple[Tensor, Tensor]:
     """Pad packed sequences to one length.
 
-    Value: the rows of each sequence, in the order of the batch, followed by the padding. Adjoint: `g` without
-    the padding, packed.
+    Value: the rows of each sequence, in the order of the batch, followed by the padding. Adjoint:
+    `g` without the padding, packed.
 
     Args:
         sequence: packed sequences.
@@ -296,8 +298,8 @@ def pad_sequence(
 ) -> Tensor:
     """Join sequences of different lengths, padded to the longest.
 
-    Value: one sequence beside the other, each followed (or preceded) by the padding. Adjoint: `g` without the
-    padding for each.
+    Value: one sequence beside the other, each followed (or preceded) by the padding. Adjoint: `g`
+    without the padding for each.
 
     Args:
         sequences: (L, ...) each, alike but for L.
@@ -306,7 +308,8 @@ def pad_sequence(
         padding_side: "right" or "left".
 
     Returns:
-        (T, N, ...), or (N, T, ...) with `batch_first`, with T the longest L; the dtype is that of the first.
+        (T, N, ...), or (N, T, ...) with `batch_first`, with T the longest L; the dtype is that of
+        the first.
 
     Raises:
         ShapeError: if there are none, or they differ in more than their length.

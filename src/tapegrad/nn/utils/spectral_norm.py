@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from ...autograd import no_grad
 from ...errors import ArgumentError
 from ...linalg import matmul
-from ...ops.shape import movedim
+from ...ops.arrange import movedim
+from ...ops.shape import reshape
 from ...tensor import Tensor
 from ..convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..functional import normalize
@@ -36,7 +37,7 @@ def output_dim(module: Module, dim: int | None) -> int:
 def as_matrix(weight: Tensor, dim: int) -> Tensor:
     """A weight with one dimension as rows and all others as columns."""
     first = movedim(weight, dim, 0) if dim else weight
-    return first.reshape(first.shape[0], -1)
+    return reshape(first, first.shape[0], -1)
 
 
 def starting_vectors(matrix: Tensor, eps: float) -> tuple[Tensor, Tensor]:

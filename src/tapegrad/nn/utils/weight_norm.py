@@ -116,7 +116,9 @@ def remove_weight_norm(module: M, name: str = "weight") -> M:
     """
     fn = take_off(module, lambda hook: isinstance(hook, WeightNorm) and hook.name == name)
     if fn is None:
-        raise ArgumentError(f"remove_weight_norm: {name!r} of {type(module).__name__} is not normalised")
+        raise ArgumentError(
+            f"remove_weight_norm: {name!r} of {type(module).__name__} is not normalised"
+        )
     with no_grad():
         weight = fn.compute_weight(module)
     for part in (name, f"{name}_g", f"{name}_v"):
