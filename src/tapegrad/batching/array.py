@@ -54,6 +54,8 @@ class Journal:
         outer: the journal of what surrounds it.
     """
 
+    __slots__ = ("made", "outer", "place")
+
     def __init__(self, outer: Journal | None) -> None:
         self.outer = outer
         self.made: list[Level] = []

@@ -25,7 +25,7 @@ from .parallel import in_shares
 
 SQRT1_2 = math.sqrt(0.5)
 NEAR, MIDDLE = 0.46875, 4.0  # Cody's ranges of |x|
-BLOCK = 16384  # elements: 8192 and 32768 were slower
+BLOCK = 1 << 16  # elements: with 1 << 14 all takes a quarter longer
 SMALL = (
     512  # elements up to which the C library, one by one, beats thirty to seventy calls of NumPy
 )

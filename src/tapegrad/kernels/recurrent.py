@@ -12,9 +12,9 @@ once.
 References:
     S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9, 1997.
     K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014 (GRU, here with
-    the reset gate behind the product, as in cuDNN and PyTorch). J. Appleyard, T. Kocisky, P.
-    Blunsom, "Optimizing Performance of Recurrent Neural Networks on GPUs", 2016
-    (products of all times together).
+    the reset gate behind the product, as in cuDNN and PyTorch).
+    J. Appleyard, T. Kocisky, P. Blunsom, "Optimizing Performance of Recurrent Neural Networks on
+    GPUs", 2016 (products of all times together).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def unroll(step, initial, sizes, reverse):
 
 
 def before(y, first, sizes, reverse):
-    """The state from which each step started, in the order of the rows; `y` has those after the steps."""
+    """The state from which each step started, by rows; `y` has those after the steps."""
     pieces = []
     last, room = 0, 0  # where the rows of the step before begin, and how many they are
     for rows, n in walk(sizes, reverse):
@@ -91,10 +91,6 @@ def _scratch(like, *shape):
     return np.empty_like(like, shape=shape)
 
 
-def _sum(b_ih, b_hh):
-    return b_ih if b_hh is None else b_ih + b_hh
-
-
 def _sigmoid_of_negative(x, one):
     """`1 / (1 + exp(x))` in place: the sign is in the weights, which saves a pass each time."""
     np.exp(x, out=x)
@@ -110,7 +106,7 @@ def _weight_grads(d_ih, d_hh, x, h, needs):
 
 
 def _from_inputs(x, w, bias, size):
-    """What the inputs of all times add to the gates: (gates, S, H), so that each gate is in one piece."""
+    """What the inputs of all times add to the gates, each gate in one piece: (gates, S, H)."""
     w = w.reshape(w.shape[0] // size, size, w.shape[1])
     out = np.matmul(x, w.swapaxes(1, 2))
     if bias is not None:
@@ -122,11 +118,11 @@ def _column_sums(d):
     return np.matmul(np.ones_like(d, shape=d.shape[:1]), d)  # by BLAS in a third of the time
 
 
-# -- LSTM --------------------------------------------------------------------------------------------
+# -- LSTM ------------------------------------------------------------------------------------------
 
 
 def _lstm_order(w):
-    """Rows of the gates i, f, g, o in the order i, f, o, g, with the sign of the first three changed."""
+    """Rows of the gates i, f, g, o in the order i, f, o, g, the first three negated."""
     size = w.shape[0] // 4
     out = np.empty_like(w)
     np.negative(w[: 2 * size], out=out[: 2 * size])
@@ -158,7 +154,7 @@ def lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse, kept):
     """
     count, size = x.shape[0], c0.shape[1]
     w = packed(_lstm_order(w_hh).T)
-    bias = None if b_ih is None else _lstm_order(_sum(b_ih, b_hh))
+    bias = None if b_ih is None else _lstm_order(b_ih + b_hh)
     gates = _from_inputs(x, _lstm_order(w_ih), bias, size)
     by_row = gates.transpose(1, 0, 2)
     room = count if kept else sizes[0]
@@ -204,18 +200,18 @@ def lstm_grad(
         y, gates, cells, bounded: what came out and what was kept.
         gs: gradients of `y` and the final states, each an array or None.
         needs: which of the eight gradients are wanted; None is given for the others.
-    """  # fmt: skip
+    """
     count, size = x.shape[0], c0.shape[1]
     gy, gh, gc = gs
     i, f, o, g = gates[0], gates[1], gates[2], gates[3]
-    d = _scratch(
-        x, count, 4, size
-    )  # i, f, g, o: what the gradients of c and of h are multiplied by
+    # i, f, g: what the gradient of c is multiplied by; o: what that of h is
+    d = _scratch(x, count, 4, size)
     start = before(cells, c0, sizes, reverse)
     np.multiply((1 - i) * i, g, out=d[:, 0])
     np.multiply((1 - f) * f, start, out=d[:, 1])
     np.multiply(1 - g * g, i, out=d[:, 2])
-    np.multiply((1 - o) * o, bounded, out=d[:, 3])
+    outer = (1 - o) * o * bounded
+    d[:, 3] = 0
     top = (1 - bounded * bounded) * o
     flat = d.reshape(count, 4 * size)
     n = sizes[0]
@@ -231,9 +227,8 @@ def lstm_grad(
         t, dc_all, all_four = more[:n], cell[:n], d[rows]
         np.multiply(dh, top[rows], out=t)
         np.add(dc, t, out=dc_all)
-        three, last = all_four[:, :3], all_four[:, 3]
-        np.multiply(three, dc_all[:, None], out=three)
-        np.multiply(last, dh, out=last)
+        np.multiply(all_four, dc_all[:, None], out=all_four)
+        np.multiply(outer[rows], dh, out=all_four[:, 3])
         np.multiply(dc_all, f[rows], out=dc_all)
         return np.matmul(flat[rows], w_hh, out=back[:n]), dc_all
 
@@ -249,7 +244,7 @@ def lstm_grad(
     )  # fmt: skip
 
 
-# -- GRU ---------------------------------------------------------------------------------------------
+# -- GRU -------------------------------------------------------------------------------------------
 
 
 def _gru_order(w):
@@ -323,8 +318,8 @@ def gru_grad(x, h0, w_ih, w_hh, b_ih, b_hh, y, gates, hidden, gs, sizes, reverse
     gy, gh = gs
     r, z, new = gates[0], gates[1], gates[2]
     start = before(y, h0, sizes, reverse)
-    # n as seen by the state, r, z, n as seen by the input: what the gradient of h is multiplied by. So the
-    # gates of either weight are neighbours.
+    # n as seen by the state, then r, z, n as seen by the input, so that the gates of either weight are
+    # neighbours: what the gradient of h is multiplied by
     d = _scratch(x, count, 4, size)
     np.multiply(1 - z, 1 - new * new, out=d[:, 3])
     np.multiply(d[:, 3], r, out=d[:, 0])
@@ -363,12 +358,14 @@ def _gates_back(d):
     return np.concatenate([d[size:], d[:size]])
 
 
-# -- Elman's network ---------------------------------------------------------------------------------
+# -- Elman's network -------------------------------------------------------------------------------
 
 
 @kernel
 def rnn(x, h0, w_ih, w_hh, b_ih, b_hh, rectified, sizes, reverse):
-    """A layer of Elman's network, in one direction: `h = tanh(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh)`.
+    """A layer of Elman's network, in one direction.
+
+    `h = tanh(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh)`.
 
     Args:
         x: inputs of all times, (S, D).
@@ -384,7 +381,7 @@ def rnn(x, h0, w_ih, w_hh, b_ih, b_hh, rectified, sizes, reverse):
     w = packed(w_hh.T)
     inputs = np.matmul(x, w_ih.T)
     if b_ih is not None:
-        inputs += _sum(b_ih, b_hh)
+        inputs += b_ih + b_hh
     zero = _zeros(x)
     y = _scratch(x, x.shape[0], h0.shape[1])
 

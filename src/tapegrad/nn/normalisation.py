@@ -222,6 +222,11 @@ class GroupNorm(Affine):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise."""
+        if self.affine and input.ndim > 1 and input.shape[1] != self.num_channels:
+            raise ShapeError(
+                f"groupnorm: expected {self.num_channels} channels, got {input.shape[1]} in input of shape "
+                f"{input.shape}"
+            )
         return ops.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:

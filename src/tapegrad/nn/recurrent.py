@@ -133,7 +133,7 @@ class RNNBase(Module):
             init.uniform_(parameter, -bound, bound)
 
     def flatten_parameters(self) -> None:
-        """Do nothing: parameters need not be neighbours in memory here, as they do for cuDNN in PyTorch."""
+        """Do nothing: here parameters need not be neighbours in memory, as cuDNN has them."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Run the layers over sequences.

@@ -1,4 +1,4 @@
-"""Recurrent networks: stacks of layers in one or both directions, over sequences of one or many lengths."""
+"""Recurrent networks: stacks of layers in one or both directions."""
 
 from __future__ import annotations
 

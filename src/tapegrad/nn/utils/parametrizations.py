@@ -248,14 +248,13 @@ def _orthonormal(matrix: Tensor) -> Tensor:
 
 
 def _reflections(Q: Tensor) -> Tensor:
-    """Householder vectors below the diagonal, signs on it, of a QR decomposition."""
+    """A QR decomposition as LAPACK stores it, but for the diagonal, which has the signs of R's."""
     raw, tau = np.linalg.qr(Q.array, mode="raw")
     A = np.swapaxes(raw, -1, -2)
     signs = np.sign(np.diagonal(A, axis1=-2, axis2=-1))
     signs = np.where(tau == 0, -signs, signs)  # no reflection, where the map has one
-    lower = np.tril(A, -1)
     one = np.eye(A.shape[-2], A.shape[-1], dtype=A.dtype, like=A)
-    return wrap(lower + one * signs[..., None, :])
+    return wrap(np.where(one != 0, signs[..., None, :], A))
 
 
 def orthogonal(

@@ -302,6 +302,7 @@ def register_parametrization(
         raise ArgumentError(f"register_parametrization: {tensor_name!r} is {original!r}")
     made = ParametrizationList([parametrization], original, unsafe)
     del vars(module)[tensor_name]
+    module._persistence = {k: v for k, v in module._persistence.items() if k != tensor_name}
     lists = vars(module).setdefault("parametrizations", ModuleDict())
     lists[tensor_name] = made
     _reclassify(module, tuple(lists))

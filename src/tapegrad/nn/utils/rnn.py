@@ -35,7 +35,9 @@ class _Packed(NamedTuple):
 
 
 class PackedSequence(_Packed):
-    """Sequences of different lengths without padding; made by `pack_padded_sequence` and `pack_sequence`.
+    """Sequences of different lengths without padding.
+
+    Made by `pack_padded_sequence` and `pack_sequence`; recurrent layers take it and give it back.
 
     Attributes:
         data: elements of all sequences, (S, ...): those of the first time, then those of the
