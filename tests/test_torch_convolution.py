@@ -271,8 +271,8 @@ def test_output_size_of_a_transposed_layer(size: tuple[int, ...]) -> None:
 
 def test_initial_weights_have_pytorchs_distribution() -> None:
     for name in ("Conv2d", "ConvTranspose2d"):
-        ours = getattr(tg.nn, name)(8, 16, 3, groups=2)
-        theirs = getattr(torch.nn, name)(8, 16, 3, groups=2)
+        ours = getattr(tg.nn, name)(64, 128, 3, groups=2)
+        theirs = getattr(torch.nn, name)(64, 128, 3, groups=2)
         for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
             assert p.shape == tuple(q.shape)
             bound = abs(q.detach().numpy()).max()

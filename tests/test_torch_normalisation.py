@@ -200,7 +200,7 @@ BAD_LAYERS = [
     (lambda nn: nn.InstanceNorm2d(3), (3, 4), "3-d or 4-d"),
     (lambda nn: nn.InstanceNorm1d(4, affine=True), (2, 3, 4), "4 channels"),
     (lambda nn: nn.InstanceNorm1d(3), (2, 3, 1), "more than one position"),
-    (lambda nn: nn.GroupNorm(3, 3), (2, 6, 2), "weight"),
+    (lambda nn: nn.GroupNorm(3, 3), (2, 6, 2), "expected 3 channels, got 6"),
     (lambda nn: nn.LayerNorm(3), (2, 4), "last sizes"),
     (lambda nn: nn.RMSNorm((2, 3)), (3,), "last sizes"),
     (lambda nn: nn.LocalResponseNorm(2), (2, 3), "positions"),

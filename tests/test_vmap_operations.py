@@ -87,23 +87,21 @@ def gradients_of(outputs: list[Tensor], inputs: list[Tensor], again: bool) -> li
     live = [o for o in outputs if o.requires_grad]
     if not live:
         return []
-    cotangents = weights_like(live, 0)
-    if again:
-        leaves += [c.requires_grad_() for c in cotangents]
-    first = tg.autograd.grad(
-        live, leaves[: len(leaves) - len(live)] if again else leaves, cotangents,
-        create_graph=again, allow_unused=True,
-    )  # fmt: skip
-    found = [
-        np.zeros(x.shape) if g is None else host(g) for x, g in zip(leaves, first, strict=False)
-    ]
+    cotangents = [c.requires_grad_(again) for c in weights_like(live, 0)]
+    first = tg.autograd.grad(live, leaves, cotangents, create_graph=again, allow_unused=True)
+    found = filled(first, leaves)
     live = [g for g in first if g is not None and g.requires_grad]
-    if not again or not live:
+    if not live:
         return found
-    second = tg.autograd.grad(live, leaves, weights_like(live, 1), allow_unused=True)
-    return found + [
-        np.zeros(x.shape) if g is None else host(g) for x, g in zip(leaves, second, strict=True)
-    ]
+    both = [*leaves, *cotangents]
+    second = tg.autograd.grad(live, both, weights_like(live, 1), allow_unused=True)
+    return found + filled(second, both)
+
+
+def filled(gradients: Any, leaves: list[Tensor]) -> list[np.ndarray]:
+    """Gradients on the host, with zeros where there is none."""
+    pairs = zip(leaves, gradients, strict=True)
+    return [np.zeros(x.shape) if g is None else host(g) for x, g in pairs]
 
 
 def check(

@@ -140,7 +140,6 @@ from .tensor import Tensor
 from .windows import *
 
 from . import methods, protocols  # isort: skip  (they bind Tensor's methods)
-from . import fft, func, linalg, nn, optim, special, utils  # isort: skip
 
 if "einops" in _sys.modules:  # it looks only at backends that are there already
     with _suppress(ImportError):  # an einops that has changed must not stop tapegrad
@@ -220,13 +219,17 @@ for _module in (*ops.OPERATIONS, creation, legacy, patterns, questions, sampling
 
 
 if TYPE_CHECKING:
-    from . import debug
+    from . import debug, fft, func, linalg, nn, optim, special, utils
 else:
+    _LATE = {"debug", "fft", "func", "linalg", "nn", "optim", "special", "utils"}
 
     def __getattr__(name: str) -> object:
-        """`debug` is loaded when it is first asked for."""
-        if name != "debug":
+        """Subpackages are loaded when they are first asked for: half of the time of the import."""
+        if name not in _LATE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        return importlib.import_module(".debug", __name__)
+        return importlib.import_module(f".{name}", __name__)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATE})

@@ -210,8 +210,7 @@ def lstm_grad(
     np.multiply((1 - i) * i, g, out=d[:, 0])
     np.multiply((1 - f) * f, start, out=d[:, 1])
     np.multiply(1 - g * g, i, out=d[:, 2])
-    outer = (1 - o) * o * bounded
-    d[:, 3] = 0
+    np.multiply((1 - o) * o, bounded, out=d[:, 3])
     top = (1 - bounded * bounded) * o
     flat = d.reshape(count, 4 * size)
     n = sizes[0]
@@ -227,8 +226,9 @@ def lstm_grad(
         t, dc_all, all_four = more[:n], cell[:n], d[rows]
         np.multiply(dh, top[rows], out=t)
         np.add(dc, t, out=dc_all)
-        np.multiply(all_four, dc_all[:, None], out=all_four)
-        np.multiply(outer[rows], dh, out=all_four[:, 3])
+        three, last = all_four[:, :3], all_four[:, 3]
+        np.multiply(three, dc_all[:, None], out=three)
+        np.multiply(last, dh, out=last)
         np.multiply(dc_all, f[rows], out=dc_all)
         return np.matmul(flat[rows], w_hh, out=back[:n]), dc_all
 
