@@ -202,9 +202,6 @@ def test_truncated_numbers_stay_inside_and_finite(dtype: Any) -> None:
         init.trunc_normal_(t, 5.0, 1.0, -2.0, 2.0)
 
 
-DRAWING = [fill for name, fill in FILLS.items() if name not in ("eye", "dirac")]
-
-
 @pytest.mark.parametrize("name", FILLS)
 def test_a_generator_of_ones_own_decides(name: str) -> None:
     class Own:

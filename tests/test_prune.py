@@ -85,6 +85,7 @@ TWICE = ["l1", "l2 of rows", "l1 of columns", "identity"]
 @pytest.mark.parametrize("first", METHODS)
 def test_masks_are_pytorchs(first: str, second: str | None) -> None:
     torch = pytest.importorskip("torch")
+    pytest.importorskip("torch.nn.utils.prune")
     if second is not None and first not in TWICE:
         pytest.skip("covered by the others")
     weight = np.random.default_rng(0).standard_normal((5, 6))
@@ -108,6 +109,7 @@ def test_masks_are_pytorchs(first: str, second: str | None) -> None:
 @pytest.mark.torch
 def test_scores_and_global_pruning_are_pytorchs() -> None:
     torch = pytest.importorskip("torch")
+    pytest.importorskip("torch.nn.utils.prune")
     rng = np.random.default_rng(3)
     w, b, scores = rng.standard_normal((4, 3)), rng.standard_normal(4), rng.standard_normal((4, 3))
     found = []
