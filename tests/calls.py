@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,16 @@ def listed(result: Any) -> list[Any]:
 def host(tensor: Tensor) -> np.ndarray:
     """Values on the host."""
     return to_host(tensor)
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """A failure inside says what it is about."""
+    try:
+        yield
+    except BaseException as error:  # pytest's own failures are no Exceptions
+        error.add_note(what)
+        raise
 
 
 def label(sample: samples.Sample) -> str:

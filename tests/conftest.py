@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import random
+import sys
 from collections.abc import Iterator
+
+# Before NumPy is loaded: threads of BLAS wait for each other longer than these small matrices take.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -23,6 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "torch: compares with PyTorch; skipped where it is missing")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: garbage is not looked for in it; PyTorch, too, works in one thread."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -141,9 +141,43 @@ def test_batch_normalisations_of_a_model_are_replaced() -> None:
 
 
 def test_sync_batch_norm_refuses_what_it_cannot_do() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.LazyBatchNorm1d())
+    with pytest.raises(ArgumentError, match="LazyBatchNorm1d has no channels yet"):
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    assert type(model[0]) is nn.BatchNorm1d
     with pytest.raises(ArgumentError, match="process_group must be None"):
         nn.SyncBatchNorm(3, process_group=object())
     with pytest.raises(ShapeError, match="SyncBatchNorm: input must be at least 2-d"):
         nn.SyncBatchNorm(3)(tg.ones(3))
     with pytest.raises(ShapeError, match="expected 3 channels, got 4"):
         nn.SyncBatchNorm(3)(tg.ones(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "more"),
+    [
+        (lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 10, [3, 6]), (5, 4), [[0, 9, 4, 2, 8]]),
+        (lambda: nn.DropConnect(4, 3).eval(), (5, 4), []),
+        (lambda: nn.CrossMapLRN2d(4), (2, 5, 3, 3), []),
+        (lambda: nn.SyncBatchNorm(4), (5, 4), []),
+        (lambda: nn.LinearCrossEntropyLoss(4, 3), (5, 4), [[0, 2, 1, 1, 0]]),
+    ],
+)
+def test_another_device_gives_the_same(make: Any, shape: Any, more: Any) -> None:
+    layer = make().double()
+    results = []
+    for device in ("cpu", "standin"):
+        layer.zero_grad()
+        layer.to(device)
+        x = tg.tensor(np.cos(np.arange(np.prod(shape))).reshape(shape)).to(device).requires_grad_()
+        y = layer(x, *(tg.tensor(m).to(device) for m in more))
+        y = y.output if isinstance(y, tuple) else y
+        assert y.device == device
+        (y * y).sum().backward()
+        results.append([y, x.grad, *(p.grad for p in layer.parameters())])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(
+            a.detach().cpu().numpy(), b.detach().cpu().numpy(), rtol=1e-12, atol=1e-14
+        )
+    if hasattr(layer, "predict"):
+        assert layer.predict(x).device == "standin"

@@ -82,6 +82,13 @@ def test_sums_and_products_hold_the_same_modules() -> None:
             wrong()
 
 
+def test_what_is_added_to_a_part_replaces_nothing() -> None:
+    part = sequential(nn)[1:]
+    assert kinds(part.append(nn.Sigmoid())) == ["1:ReLU", "2:Tanh", "3:Sigmoid"]
+    part += sequential(nn)
+    assert len(part) == 6 and type(part[-1]) is nn.Tanh
+
+
 def test_lists_are_changed_as_a_whole_or_not_at_all() -> None:
     m = nn.ModuleList([nn.ReLU()])
     for wrong, error in (

@@ -35,9 +35,13 @@ def alike(ours: Any, theirs: Any) -> None:
         return
     both = np.concatenate([ours, theirs])
     grid = np.sort(both)
-    distance = np.abs(
-        np.searchsorted(np.sort(ours), grid, "right") - np.searchsorted(np.sort(theirs), grid, "right")
-    ).max() / n
+    distance = (
+        np.abs(
+            np.searchsorted(np.sort(ours), grid, "right")
+            - np.searchsorted(np.sort(theirs), grid, "right")
+        ).max()
+        / n
+    )
     assert distance < math.sqrt(math.log(2 / 1e-6) / n)
     spread = both.std()
     assert abs(ours.mean() - theirs.mean()) < 5 * spread * math.sqrt(2 / n)
@@ -135,7 +139,9 @@ def test_layers_begin_as_pytorchs(name: str) -> None:
     assert list(ours[0]) == list(theirs[0])
     for key in ours[0]:
         times = max(1, min(runs, 4000 // max(1, ours[0][key].numel())))
-        alike(*(np.concatenate([sample(s[key]) for s in every[:times]]) for every in (ours, theirs)))
+        alike(
+            *(np.concatenate([sample(s[key]) for s in every[:times]]) for every in (ours, theirs))
+        )
 
 
 @pytest.mark.torch
@@ -158,9 +164,7 @@ def test_gains_are_pytorchs() -> None:
 
 @pytest.mark.torch
 @pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize(
-    "shape", [(4, 2, 3), (4, 6, 2), (2, 4, 3, 4), (6, 2, 3, 3, 1), (4, 4, 1)]
-)
+@pytest.mark.parametrize("shape", [(4, 2, 3), (4, 6, 2), (2, 4, 3, 4), (6, 2, 3, 3, 1), (4, 4, 1)])
 def test_dirac_and_eye_are_pytorchs(shape: Any, groups: int) -> None:
     torch = pytest.importorskip("torch")
     ours = init.dirac_(tg.full(shape, 7.0), groups)
@@ -220,7 +224,10 @@ def test_initialisers_on_another_device() -> None:
     for fill in FILLS.values():
         t = fill(init, tg.zeros(4, 4).to("standin"))
         assert t.device == "standin"
-    for t in (init.eye_(tg.zeros(2, 3).to("standin")), init.dirac_(tg.zeros(2, 2, 3).to("standin"))):
+    for t in (
+        init.eye_(tg.zeros(2, 3).to("standin")),
+        init.dirac_(tg.zeros(2, 2, 3).to("standin")),
+    ):
         assert t.sum().item() == 2
 
 

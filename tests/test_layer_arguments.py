@@ -43,7 +43,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("HuberLoss", {"delta": 0.0}, "delta"), ("SmoothL1Loss", {"beta": -1.0}, "beta"), ("PoissonNLLLoss", {"eps": "x"}, "eps"), ("GaussianNLLLoss", {"eps": 0.0}, "eps"),
     ("CTCLoss", (-1,), "blank"), ("HingeEmbeddingLoss", ("x",), "margin"), ("MarginRankingLoss", (None,), "margin"), ("CosineEmbeddingLoss", ("x",), "margin"),
     ("MultiMarginLoss", (3,), "p must"), ("MultiMarginLoss", {"margin": "x"}, "margin"), ("TripletMarginLoss", (0.0,), "margin"), ("TripletMarginLoss", {"p": "x"}, "p must"),
-    ("TripletMarginWithDistanceLoss", {"distance_function": 3}, "distance_function"), ("MultiheadAttention", (6, 4), "num_heads"),
+    ("TripletMarginWithDistanceLoss", {"distance_function": 3}, "distance_function"), ("MultiheadAttention", (6, 4), "num_heads"), ("MultiheadAttention", (6, 0), "num_heads"),
+    ("MultiheadAttention", (6, 2, 1.5), "dropout"), ("MultiheadAttention", ("x", 2), "embed_dim"), ("FractionalMaxPool3d", (0, 2), "kernel_size"),
     ("AdaptiveLogSoftmaxWithLoss", (4, 10, []), "cutoffs"), ("TransformerEncoderLayer", (6, 4), "num_heads"), ("DropConnect", (2, 2, 1.5), "p must"),
 ]  # fmt: skip
 

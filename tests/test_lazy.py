@@ -233,6 +233,15 @@ class Mask(nn.Module):
         self.w = nn.Parameter(tg.ones(2))
 
 
+def test_another_tensor_in_the_place_of_a_buffer_is_one() -> None:
+    m = Mask()
+    tg.optim.SGD(m.parameters(), lr=0.1)
+    m.mask = m.mask * 0.5
+    assert list(m.state_dict()) == ["w", "mask"] and m.state_dict()["mask"].tolist() == [0.5, 0.5]
+    m.mask = nn.Parameter(tg.ones(1))
+    assert list(m._buffers) == ["scratch"] and [n for n, _ in m.named_parameters()] == ["mask", "w"]
+
+
 def test_buffers_by_assignment() -> None:
     m = Mask()
     assert list(m.state_dict()) == ["w", "mask"]

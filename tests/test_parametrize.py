@@ -153,10 +153,7 @@ def test_cached_values_are_computed_once_and_gradients_meet() -> None:
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_are_parametrised_and_independent(again: Any) -> None:
     layer = parametrizations.weight_norm(nn.Linear(2, 2))
-    other = again(layer) if again is copy.deepcopy else None
-    if other is None:  # its hook of loading is a local function, as in PyTorch
-        layer = parametrize.register_parametrization(nn.Linear(2, 2), "weight", Symmetric())
-        other = again(layer)
+    other = again(layer)
     assert type(other) is type(layer)
     close(other.weight, layer.weight)
     parametrize.remove_parametrizations(other, "weight")
@@ -210,6 +207,24 @@ def test_what_does_not_fit_is_refused_and_the_module_is_as_before(
         with pytest.raises(error, match=message):
             parametrize.register_parametrization(layer, "weight", module)
         assert len(layer.parametrizations.weight) == 1
+
+
+def test_parametrisations_are_transferred_and_shared() -> None:
+    a = parametrize.register_parametrization(nn.Linear(2, 2), "weight", Symmetric())
+    parametrize.register_parametrization(a, "bias", Split())
+    b = nn.Linear(2, 2, bias=False)
+    del b.bias
+    assert parametrize.transfer_parametrizations_and_params(a, b) is b
+    for name in ("weight", "bias"):
+        close(getattr(a, name), getattr(b, name))
+        assert parametrize.is_parametrized(b, name)
+    assert all(p is q for p, q in zip(a.parameters(), b.parameters(), strict=True))
+    c = parametrize.transfer_parametrizations_and_params(a, nn.Linear(2, 2), "bias")
+    assert not parametrize.is_parametrized(c, "weight")
+    plain = nn.Linear(2, 2)
+    assert parametrize.transfer_parametrizations_and_params(plain, c) is c
+    with pytest.raises(ArgumentError, match="no parametrised 'x'"):
+        parametrize.transfer_parametrizations_and_params(a, c, "x")
 
 
 def test_refusals() -> None:
@@ -395,7 +410,9 @@ def orthonormal(weight: Any, rtol: float = 1e-10) -> None:
     w = weight.detach().numpy()
     w = np.swapaxes(w, -1, -2) if w.shape[-2] < w.shape[-1] else w
     product = np.swapaxes(w.conj(), -1, -2) @ w
-    np.testing.assert_allclose(product, np.broadcast_to(np.eye(w.shape[-1]), product.shape), atol=rtol)
+    np.testing.assert_allclose(
+        product, np.broadcast_to(np.eye(w.shape[-1]), product.shape), atol=rtol
+    )
 
 
 @pytest.mark.parametrize("trivialised", [True, False])
@@ -467,3 +484,40 @@ def test_orthogonal_of_complex_matrices_and_refusals() -> None:
     fixed = parametrizations.orthogonal(nn.Linear(2, 2), use_trivialization=False)
     with pytest.raises(NotImplementedError, match="use_trivialization"):
         fixed.weight = tg.eye(2)
+
+
+def test_a_recurrent_layer_reads_parametrised_weights() -> None:
+    layer = nn.LSTM(3, 4)
+    x, before = tg.randn(5, 2, 3), layer.weight_hh_l0.detach().clone()
+    out = layer(x)[0].detach()
+    parametrizations.weight_norm(layer, "weight_hh_l0")
+    close(layer(x)[0], out, rtol=1e-5, atol=1e-6)
+    with tg.no_grad():
+        layer.parametrizations.weight_hh_l0.original0.zero_()
+    assert abs(layer(x)[0].detach() - out).max().item() > 1e-3
+    with parametrize.cached():
+        layer(x)[0].sum().backward()
+    assert layer.parametrizations.weight_hh_l0.original1.grad is not None
+    layer.weight_hh_l0 = before
+    parametrize.remove_parametrizations(layer, "weight_hh_l0")
+    close(layer(x)[0], out, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize(
+    "change",
+    [
+        nn.utils.weight_norm,
+        nn.utils.spectral_norm,
+        lambda layer: nn.utils.prune.l1_unstructured(layer, "weight", 2),
+    ],
+)
+def test_modules_with_a_computed_weight_can_be_copied(change: Any, again: Any) -> None:
+    layer = change(nn.Linear(3, 2)).eval()
+    x = tg.ones(1, 3)
+    layer(x)
+    other = again(layer)
+    close(other(x), layer(x))
+    other(x).sum().backward()
+    assert all(p.grad is None for p in layer.parameters())
+    assert all(p.grad is not None for p in other.parameters())

@@ -54,9 +54,7 @@ def test_random_methods_prune_as_much_as_they_should() -> None:
     prune.random_structured(other, "weight", 3, 0)
     kept = other.weight_mask.flatten(1).sum(1).numpy()
     assert sorted(set(kept)) == [0, 36] and (kept == 0).sum() == 3
-    places = {
-        tuple(prune.RandomUnstructured(1).prune(tg.ones(4)).tolist()) for _ in range(200)
-    }
+    places = {tuple(prune.RandomUnstructured(1).prune(tg.ones(4)).tolist()) for _ in range(200)}
     assert len(places) == 4
 
 
@@ -78,16 +76,14 @@ METHODS: dict[str, Any] = {
     "linf of rows": lambda p, layer: p.ln_structured(layer, "weight", 1, float("inf"), 0),
 }
 TWICE = ["l1", "l2 of rows", "l1 of columns", "identity"]
+CASES = [(first, None) for first in METHODS] + [(one, two) for one in TWICE for two in TWICE]
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("second", [None, *TWICE])
-@pytest.mark.parametrize("first", METHODS)
+@pytest.mark.parametrize(("first", "second"), CASES)
 def test_masks_are_pytorchs(first: str, second: str | None) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("torch.nn.utils.prune")
-    if second is not None and first not in TWICE:
-        pytest.skip("covered by the others")
     weight = np.random.default_rng(0).standard_normal((5, 6))
     found = []
     for lib in (tg, torch):

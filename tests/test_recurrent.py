@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import tracemalloc
 import weakref
 from typing import Any
 
@@ -154,7 +155,42 @@ def test_one_tensor_may_play_several_parts(kind: Any) -> None:
         )
 
     gradients.check(function, [x, w])
+    recorded = gradients.gradient_of(function, 2)
+    outputs = function(tg.tensor(x), tg.tensor(w))
+    leaves = [tg.tensor(a, requires_grad=True) for a in (x, w)]
+    found = recorded(*leaves, *map(tg.tensor, gradients.draw(outputs, 0)))
+    for have, want in zip(found, gradients.taped(function, [x, w]), strict=True):
+        tolerances.assert_same(host(have), want)
     gradients.check_second(function, [x, w])
+
+
+@kinds
+def test_saturated_gates_say_nothing(kind: Any, projected: int) -> None:
+    """No warning of an overflow on the way to a right zero; warnings are errors here."""
+    arrays = arrays_of(kind, projected, (2, 2), 2, 3, "float32")
+    tensors = [None if a is None else tg.tensor(300 * a, requires_grad=True) for a in arrays]
+    bounded = kind is not layers.RNN_RELU
+    outputs = layers.run(kind, tensors, (2, 2))
+    (outputs[0] if bounded else outputs[0] * 1e-20).sum().backward()
+    assert bool(tg.isfinite(outputs[0]).all())
+    assert all(bool(tg.isfinite(t.grad).all()) for t in tensors if t is not None)
+
+
+def test_less_memory_is_taken_where_nothing_is_recorded() -> None:
+    model, x = tg.nn.LSTM(8, 64), tg.ones(200, 16, 8)
+
+    def peak() -> int:
+        tracemalloc.start()
+        model(x)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return taken
+
+    recorded = peak()
+    with tg.no_grad():
+        plain = peak()
+    step = 16 * 64 * 4 * 200  # one value of each unit, for all times
+    assert recorded - plain > 1.9 * step  # cells and their tanh
 
 
 def test_values_saved_for_the_gradient_are_guarded() -> None:

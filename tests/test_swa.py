@@ -195,5 +195,7 @@ def test_schedules_without_meaning_are_refused() -> None:
         SWALR(optimizer, 0.1, anneal_epochs=-1)
     with pytest.raises(ArgumentError, match="one for each group"):
         SWALR(optimizer, [0.1, 0.2])
-    SWALR(optimizer, 0.5, 1).step()
+    schedule = SWALR(optimizer, 0.5, 1)
+    optimizer.step()
+    schedule.step()
     assert optimizer.param_groups[0]["lr"].item() == 0.5

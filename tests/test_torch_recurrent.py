@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,16 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:LSTM with projections is not supported:UserWarning"),
 ]
 their_rnn = torch.nn.utils.rnn
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """PyTorch's threads wait for each other ten times as long as these small products take."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 T, N, D, H = 6, 4, 3, 5
 LENGTHS = [6, 4, 4, 1]
@@ -241,6 +252,7 @@ def test_packed_sequences_convert_as_pytorchs() -> None:
         assert have.batch_sizes.tolist() == want.batch_sizes.tolist()
     assert ours.double() is ours and theirs.double() is theirs
     assert ours.is_cuda == theirs.is_cuda
+    assert ours.pin_memory() is ours and ours.is_pinned() == theirs.is_pinned()
     assert rnn.PackedSequence((ours.data, ours.batch_sizes)).sorted_indices is None
     places = tg.tensor(np.array([1, 2, 0]))
     made = rnn.PackedSequence(ours.data, ours.batch_sizes, places)

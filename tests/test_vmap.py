@@ -361,9 +361,24 @@ def test_randomness_belongs_to_each_of_nested_mappings() -> None:
     inner = func.vmap(lambda x: tg.rand(()), randomness="different")
     out = func.vmap(inner, randomness="same")(tg.zeros(2, 3))
     assert (out[0] == out[1]).all() and out[0, 0] != out[0, 1]
+    both = func.vmap(inner, randomness="different")(tg.zeros(2, 3))
+    assert both.shape == (2, 3) and len(set(both.reshape(-1).tolist())) == 6
     inner = func.vmap(lambda x: tg.rand(()), randomness="same")
     out = func.vmap(inner, randomness="different")(tg.zeros(2, 3))
     assert (out[:, 0] == out[:, 1]).all() and out[0, 0] != out[1, 0]
+
+
+def test_parameters_of_distributions_may_differ_between_examples() -> None:
+    rates = tg.tensor([[0.0, 1000.0], [2000.0, 0.0], [5.0, 5.0]])
+    out = func.vmap(tg.poisson, randomness="different")(rates)
+    assert out[0, 0] == 0 and out[0, 1] > 500 and out[1, 0] > 1500 and out[1, 1] == 0
+    nested = func.vmap(func.vmap(tg.poisson, randomness="different"), randomness="different")
+    assert nested(rates)[1, 0] > 1500
+    assert func.vmap(tg.bernoulli, randomness="same")(tg.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist() == [
+        [0.0, 1.0], [1.0, 0.0],
+    ]  # fmt: skip
+    with pytest.raises(GraphError, match="vmap"):
+        func.vmap(tg.poisson, randomness="same")(rates)
 
 
 def test_the_same_numbers_in_every_chunk_and_after_a_seed() -> None:

@@ -184,8 +184,10 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "io",
     "is_grad_enabled",
     "linalg",
+    "load",
     "long",
     "manual_seed",
     "memory",
@@ -197,6 +199,7 @@ __all__ = [
     "pi",
     "promote_types",
     "random",
+    "save",
     "seed",
     "set_default_dtype",
     "set_grad_enabled",
@@ -219,17 +222,23 @@ for _module in (*ops.OPERATIONS, creation, legacy, patterns, questions, sampling
 
 
 if TYPE_CHECKING:
-    from . import debug, fft, func, linalg, nn, optim, special, utils
+    from . import debug, distributions, fft, func, io, linalg, nn, optim, special, testing, utils
+    from .io import load, save
 else:
-    _LATE = {"debug", "fft", "func", "linalg", "nn", "optim", "special", "utils"}
+    _LATE = {
+        "debug", "distributions", "fft", "func", "io", "linalg", "nn", "optim", "special", "testing", "utils",
+    }  # fmt: skip
+    _LATE_FUNCTIONS = {"load": ".io", "save": ".io"}
 
     def __getattr__(name: str) -> object:
         """Subpackages are loaded when they are first asked for: half of the time of the import."""
-        if name not in _LATE:
+        if name not in _LATE and name not in _LATE_FUNCTIONS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        return importlib.import_module(f".{name}", __name__)
+        if name in _LATE:
+            return importlib.import_module(f".{name}", __name__)
+        return getattr(importlib.import_module(_LATE_FUNCTIONS[name], __name__), name)
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *_LATE})
+        return sorted({*globals(), *_LATE, *_LATE_FUNCTIONS})

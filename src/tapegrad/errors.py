@@ -61,7 +61,25 @@ class AnomalyError(TapegradError, FloatingPointError):
     index: tuple[int, ...]
 
 
+class GradcheckError(TapegradError, AssertionError):
+    """A gradient that failed a check of `tapegrad.testing`, or that could not be checked.
+
+    Attributes:
+        reason: `"gradient"` for a wrong one. The others say why nothing can be said: `"kink"` and
+            `"domain"` (not differentiable there, or at the end of where it is defined), `"precision"`,
+            `"random"`, `"modified"` (it writes to what it was given), `"type"` (no tensors returned).
+    """
+
+    def __init__(self, message: str, reason: str = "gradient") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class StateDictError(TapegradError, KeyError):
     """A state dict that does not fit the module or the optimiser."""
 
     __str__ = RuntimeError.__str__  # KeyError would show the repr, with every newline escaped
+
+
+class FileFormatError(TapegradError, ValueError):
+    """A file that is damaged, or not of a kind that `load` reads."""

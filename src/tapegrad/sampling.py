@@ -534,10 +534,10 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """
     input = as_operand(input, "poisson")
     floating_dtype("poisson", input.dtype)
-    rates = to_host(input).astype(np.float64)
-    if not np.all((rates >= 0) & (rates <= LARGEST_RATE)):
+    rates = move(input.array, "cpu").astype(np.float64)
+    if not every_value((rates >= 0) & (rates <= LARGEST_RATE)).all():
         raise ArgumentError(f"poisson: rates must lie between 0 and {LARGEST_RATE:g}")
-    counts = np.asarray(numpy_generator(generator).poisson(rates))
+    counts = as_array(numpy_generator(generator).poisson(rates))
     return finish(counts.astype(input.dtype), input.device)
 
 

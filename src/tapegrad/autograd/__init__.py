@@ -1,5 +1,7 @@
 """Gradients: backward, grad, Function, and the switches for recording."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import function, functional, graph
 from .anomaly import (
     detect_anomaly,
@@ -19,6 +21,8 @@ __all__ = [
     "function",
     "functional",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "graph",
     "inference_mode",
     "is_anomaly_check_nan_enabled",
@@ -28,3 +32,15 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+if _TYPE_CHECKING:
+    from ..testing import gradcheck, gradgradcheck
+else:
+
+    def __getattr__(name: str) -> object:
+        """The checks of gradients are loaded when they are first asked for."""
+        if name not in ("gradcheck", "gradgradcheck"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .. import testing
+
+        return getattr(testing, name)

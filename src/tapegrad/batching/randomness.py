@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..device import innermost
 from ..errors import GraphError
-from .array import BatchArray, Level, levels
+from .array import BatchArray, Level, levels, levels_of, lift_all
 
 
 class _Drawing:
@@ -30,7 +31,7 @@ class _Drawing:
 
     def _size(self, size: Any) -> tuple[int, ...]:
         size = (size,) if isinstance(size, int) else tuple(() if size is None else size)
-        return (*(level.size for level in reversed(self.over)), *size)
+        return (*(level.size for level in self.over), *size)
 
     def random(self, size: Any = None, dtype: Any = "f8") -> Any:
         return self._batched(self.stream.random(self._size(size), dtype=dtype))
@@ -49,6 +50,22 @@ class _Drawing:
 
     def integers(self, low: Any, high: Any, size: Any = None, dtype: Any = "i8") -> Any:
         return self._batched(self.stream.integers(low, high, self._size(size), dtype=dtype))
+
+    def _by(self, method: str, parameter: Any) -> Any:
+        """Numbers of a distribution with a parameter, which may differ between the examples."""
+        if not set(self.over).issuperset(levels_of(parameter)):
+            raise GraphError(
+                "vmap: a batched parameter of a distribution needs randomness='different' in every mapping "
+                "that it is batched by"
+            )
+        full = innermost(lift_all(parameter, self.over))
+        return self._batched(getattr(self.stream, method)(full))
+
+    def poisson(self, lam: Any) -> Any:
+        return self._by("poisson", lam)
+
+    def standard_gamma(self, shape: Any) -> Any:
+        return self._by("standard_gamma", shape)
 
     def permutation(self, n: int) -> Any:
         return self._batched(self.stream.random(self._size(n)).argsort(axis=-1))

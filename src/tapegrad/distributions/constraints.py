@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..creation import ones_like
 from ..errors import ArgumentError
-from ..ops.choose import where
-from ..tensor import Tensor, to_host, wrap
+from ..ops.decompose import cholesky_ex
+from ..ops.eigen import eigvalsh
+from ..tensor import Tensor
 
 
 class Constraint:
@@ -73,9 +72,7 @@ class _DependentProperty(property, _Dependent):
     def __call__(self, *args: Any, **changes: Any) -> Any:
         if not args:
             return _Dependent.__call__(self, **changes)
-        return _DependentProperty(
-            args[0], is_discrete=self.is_discrete, event_dim=self.event_dim
-        )
+        return _DependentProperty(args[0], is_discrete=self.is_discrete, event_dim=self.event_dim)
 
 
 def is_dependent(constraint: Constraint) -> bool:
@@ -255,7 +252,7 @@ class _PositiveSemidefinite(_Symmetric):
         symmetric = super().check(value)
         if not symmetric.all().item():
             return symmetric
-        return wrap(_eigenvalues(value) >= 0)
+        return (eigvalsh(value.detach()) >= 0).all(-1)
 
 
 class _PositiveDefinite(_Symmetric):
@@ -263,28 +260,63 @@ class _PositiveDefinite(_Symmetric):
         symmetric = super().check(value)
         if not symmetric.all().item():
             return symmetric
-        return wrap(_eigenvalues(value) > 0)
+        return cholesky_ex(value.detach())[1] == 0
 
 
-def _eigenvalues(value: Tensor) -> Any:
-    """The smallest eigenvalue of each matrix, on the host."""
-    return np.asarray(np.linalg.eigvalsh(to_host(value).astype(np.float64))).min(-1)
+dependent = _Dependent()
+dependent_property = _DependentProperty
+independent = _Independent
+boolean = _Boolean()
+one_hot = _OneHot()
+integer_interval = _IntegerInterval
+nonnegative_integer = _IntegerGreaterThan(0)
+positive_integer = _IntegerGreaterThan(1)
+real = _Real()
+real_vector = _Independent(real, 1)
+positive = _GreaterThan(0.0)
+nonnegative = _GreaterThanEq(0.0)
+greater_than = _GreaterThan
+greater_than_eq = _GreaterThanEq
+less_than = _LessThan
+interval = _Interval
+unit_interval = _Interval(0.0, 1.0)
+half_open_interval = _HalfOpenInterval
+simplex = _Simplex()
+multinomial = _Multinomial
+lower_triangular = _LowerTriangular()
+lower_cholesky = _LowerCholesky()
+square = _Square()
+symmetric = _Symmetric()
+positive_semidefinite = _PositiveSemidefinite()
+positive_definite = _PositiveDefinite()
 
-
-class _Cat(Constraint):
-    """Parts of a value along one dimension, each with its own region."""
-
-    def __init__(self, cseq: Any, dim: int = 0, lengths: Any = None) -> None:
-        self.cseq = list(cseq)
-        self.dim = dim
-        self.lengths = list(lengths or [1] * len(self.cseq))
-        self.is_discrete = any(c.is_discrete for c in self.cseq)
-        self.event_dim = max(c.event_dim for c in self.cseq)
-
-    def check(self, value: Tensor) -> Tensor:
-        from ..ops.shape import cat, split
-
-        parts = split(value, self.lengths, self.dim)
-        return cat([c.check(v) for c, v in zip(self.cseq, parts, strict=True)], self.dim)
-
-
+__all__ = [
+    "Constraint",
+    "boolean",
+    "dependent",
+    "dependent_property",
+    "greater_than",
+    "greater_than_eq",
+    "half_open_interval",
+    "independent",
+    "integer_interval",
+    "interval",
+    "is_dependent",
+    "less_than",
+    "lower_cholesky",
+    "lower_triangular",
+    "multinomial",
+    "nonnegative",
+    "nonnegative_integer",
+    "one_hot",
+    "positive",
+    "positive_definite",
+    "positive_integer",
+    "positive_semidefinite",
+    "real",
+    "real_vector",
+    "simplex",
+    "square",
+    "symmetric",
+    "unit_interval",
+]

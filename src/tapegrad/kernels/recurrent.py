@@ -93,9 +93,9 @@ def _scratch(like, *shape):
 
 def _sigmoid_of_negative(x, one):
     """`1 / (1 + exp(x))` in place: the sign is in the weights, which saves a pass each time."""
-    np.exp(x, out=x)
-    np.add(x, one, out=x)
-    np.divide(one, x, out=x)
+    np.exp(x, x)
+    np.add(x, one, x)
+    np.divide(one, x, x)
 
 
 def _weight_grads(d_ih, d_hh, x, h, needs):
@@ -103,6 +103,11 @@ def _weight_grads(d_ih, d_hh, x, h, needs):
     dw_ih = np.matmul(d_ih.T, x) if needs[0] else None
     dw_hh = np.matmul(d_hh.T, h) if needs[1] else None
     return dw_ih, dw_hh
+
+
+def _cut(sizes, *buffers):
+    """The first n rows of buffers, for each of the sizes: cut once, not at each time."""
+    return {n: tuple(buffer[:n] for buffer in buffers) for n in set(sizes)}
 
 
 def _from_inputs(x, w, bias, size):
@@ -161,28 +166,28 @@ def lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse, kept):
     cells, bounded = _scratch(x, room, size), _scratch(x, room, size)
     y = _scratch(x, count, h0.shape[1])
     one = np.ones_like(x, shape=())
-    products, more = _scratch(x, sizes[0], 4, size), _scratch(x, sizes[0], size)
+    flat = _scratch(x, sizes[0], 4 * size)
+    cut = _cut(sizes, flat, flat.reshape(sizes[0], 4, size), _scratch(x, sizes[0], size))
+    three, first, second, third, last = gates[:3], gates[0], gates[1], gates[2], gates[3]
 
     def step(rows, n, h, c):
+        product, z, t = cut[n]
         place = rows if kept else slice(0, n)
-        z, a, t, new, top = products[:n], gates[:, rows], more[:n], cells[place], bounded[place]
-        np.matmul(h, w, out=z.reshape(n, 4 * size))
-        all_four = by_row[rows]
-        np.add(all_four, z, out=all_four)
-        _sigmoid_of_negative(a[:3], one)
-        g = a[3]
-        np.tanh(g, out=g)
-        np.multiply(a[0], g, out=t)
-        np.multiply(a[1], c, out=new)
-        np.add(new, t, out=new)
-        np.tanh(new, out=top)
-        h = y[rows]
+        all_four, g, new, top, out = by_row[rows], last[rows], cells[place], bounded[place], y[rows]
+        np.matmul(h, w, product)
+        np.add(all_four, z, all_four)
+        _sigmoid_of_negative(three[:, rows], one)
+        np.tanh(g, g)
+        np.multiply(first[rows], g, t)
+        np.multiply(second[rows], c, new)
+        np.add(new, t, new)
+        np.tanh(new, top)
         if w_hr is None:
-            np.multiply(a[2], top, out=h)
+            np.multiply(third[rows], top, out)
         else:
-            np.multiply(a[2], top, out=t)
-            np.matmul(t, w_hr.T, out=h)
-        return h, new
+            np.multiply(third[rows], top, t)
+            np.matmul(t, w_hr.T, out)
+        return out, new
 
     with np.errstate(over="ignore"):  # infinity gives the right zero
         finals = unroll(step, (h0, c0), sizes, reverse)
@@ -214,23 +219,32 @@ def lstm_grad(
     top = (1 - bounded * bounded) * o
     flat = d.reshape(count, 4 * size)
     n = sizes[0]
-    total, back = _scratch(x, count if w_hr is not None else n, h0.shape[1]), _scratch(x, *h0.shape)
-    cell, more, wide = (_scratch(x, n, size) for _ in range(3))
+    total = _scratch(x, 0 if w_hr is None else count, h0.shape[1])
+    cell = _scratch(x, n, size)
+    cut = _cut(
+        sizes,
+        cell,
+        cell[:, None],
+        _scratch(x, n, size),
+        _scratch(x, n, size),
+        _scratch(x, *h0.shape),
+    )
+    of_c, of_h = d[:, :3], d[:, 3]
 
     def step(rows, n, dh, dc):
-        if gy is not None or w_hr is not None:
-            sums = total[rows if w_hr is not None else slice(0, n)]
-            dh = np.add(dh, 0 if gy is None else gy[rows], out=sums)
+        dc_all, column, t, sums, back = cut[n]
         if w_hr is not None:
-            dh = np.matmul(dh, w_hr, out=wide[:n])
-        t, dc_all, all_four = more[:n], cell[:n], d[rows]
-        np.multiply(dh, top[rows], out=t)
-        np.add(dc, t, out=dc_all)
-        three, last = all_four[:, :3], all_four[:, 3]
-        np.multiply(three, dc_all[:, None], out=three)
-        np.multiply(last, dh, out=last)
-        np.multiply(dc_all, f[rows], out=dc_all)
-        return np.matmul(flat[rows], w_hh, out=back[:n]), dc_all
+            dh = np.add(dh, 0 if gy is None else gy[rows], total[rows])
+            dh = np.matmul(dh, w_hr, sums)
+        elif gy is not None:
+            dh = np.add(dh, gy[rows], sums)
+        np.multiply(dh, top[rows], t)
+        np.add(dc, t, dc_all)
+        three, last = of_c[rows], of_h[rows]
+        np.multiply(three, column, three)
+        np.multiply(last, dh, last)
+        np.multiply(dc_all, f[rows], dc_all)
+        return np.matmul(flat[rows], w_hh, back), dc_all
 
     dh = _zeros(x, *h0.shape) if gh is None else gh
     dc = _zeros(x, *c0.shape) if gc is None else gc
@@ -285,26 +299,24 @@ def gru(x, h0, w_ih, w_hh, b_ih, b_hh, sizes, reverse, kept):
     hidden = _scratch(x, count if kept else sizes[0], size)
     y = _scratch(x, count, size)
     one = np.ones_like(x, shape=())
-    products, more = _scratch(x, sizes[0], 3, size), _scratch(x, sizes[0], size)
+    flat = _scratch(x, sizes[0], 3 * size)
+    cells = flat.reshape(sizes[0], 3, size)
+    cut = _cut(sizes, flat, cells[:, :2], cells[:, 2], _scratch(x, sizes[0], size))
+    two, first, second, third = gates[:2], gates[0], gates[1], gates[2]
 
     def step(rows, n, h):
-        p, a, t, inner = (
-            products[:n],
-            gates[:, rows],
-            more[:n],
-            hidden[rows if kept else slice(0, n)],
-        )
-        np.matmul(h, w, out=p.reshape(n, 3 * size))
-        both, new = by_row[rows], a[2]
-        np.add(both, p[:, :2], out=both)
-        _sigmoid_of_negative(a[:2], one)
-        np.add(p[:, 2], shift, out=inner)
-        np.multiply(a[0], inner, out=t)
-        np.add(new, t, out=new)
-        np.tanh(new, out=new)
-        np.subtract(h, new, out=t)
-        np.multiply(t, a[1], out=t)
-        return (np.add(new, t, out=y[rows]),)
+        product, z, state, t = cut[n]
+        both, new, inner = by_row[rows], third[rows], hidden[rows if kept else slice(0, n)]
+        np.matmul(h, w, product)
+        np.add(both, z, both)
+        _sigmoid_of_negative(two[:, rows], one)
+        np.add(state, shift, inner)
+        np.multiply(first[rows], inner, t)
+        np.add(new, t, new)
+        np.tanh(new, new)
+        np.subtract(h, new, t)
+        np.multiply(t, second[rows], t)
+        return (np.add(new, t, y[rows]),)
 
     with np.errstate(over="ignore"):  # infinity gives the right zero
         finals = unroll(step, (h0,), sizes, reverse)
@@ -328,17 +340,17 @@ def gru_grad(x, h0, w_ih, w_hh, b_ih, b_hh, y, gates, hidden, gs, sizes, reverse
     flat = d.reshape(count, 4 * size)
     of_state, of_input = flat[:, : 3 * size], flat[:, size:]
     w = np.concatenate([w_hh[2 * size :], w_hh[: 2 * size]])
-    n = sizes[0]
-    total, more, back = (_scratch(x, n, size) for _ in range(3))
+    cut = _cut(sizes, *(_scratch(x, *h0.shape) for _ in range(3)))
 
     def step(rows, n, dh):
+        total, t, out = cut[n]
         if gy is not None:
-            dh = np.add(dh, gy[rows], out=total[:n])
-        all_four, t = d[rows], more[:n]
-        np.multiply(all_four, dh[:, None], out=all_four)
-        np.multiply(dh, z[rows], out=t)
-        out = np.matmul(of_state[rows], w, out=back[:n])
-        return (np.add(out, t, out=out),)
+            dh = np.add(dh, gy[rows], total)
+        all_four = d[rows]
+        np.multiply(all_four, dh[:, None], all_four)
+        np.multiply(dh, z[rows], t)
+        np.matmul(of_state[rows], w, out)
+        return (np.add(out, t, out),)
 
     (dh0,) = unroll(step, (_zeros(x, *h0.shape) if gh is None else gh,), sizes, not reverse)
     dw_ih, dw_hh = _weight_grads(of_input, of_state, x, start, needs[2:4])
@@ -386,9 +398,9 @@ def rnn(x, h0, w_ih, w_hh, b_ih, b_hh, rectified, sizes, reverse):
     y = _scratch(x, x.shape[0], h0.shape[1])
 
     def step(rows, n, h):
-        h = np.matmul(h, w, out=y[rows])
-        np.add(h, inputs[rows], out=h)
-        return (np.maximum(h, zero, out=h) if rectified else np.tanh(h, out=h),)
+        h = np.matmul(h, w, y[rows])
+        np.add(h, inputs[rows], h)
+        return (np.maximum(h, zero, out=h) if rectified else np.tanh(h, h),)
 
     return y, unroll(step, (h0,), sizes, reverse)
 
@@ -398,14 +410,15 @@ def rnn_grad(x, h0, w_ih, w_hh, b_ih, b_hh, y, gs, rectified, sizes, reverse, ne
     """Gradients of `rnn` for its first six arguments; arguments as for `lstm_grad`."""
     gy, gh = gs
     d = (y != 0).astype(y.dtype) if rectified else 1 - y * y
-    back, total = _scratch(x, *h0.shape), _scratch(x, *h0.shape)
+    cut = _cut(sizes, _scratch(x, *h0.shape), _scratch(x, *h0.shape))
 
     def step(rows, n, dh):
+        total, out = cut[n]
         if gy is not None:
-            dh = np.add(dh, gy[rows], out=total[:n])
+            dh = np.add(dh, gy[rows], total)
         gate = d[rows]
-        np.multiply(gate, dh, out=gate)
-        return (np.matmul(gate, w_hh, out=back[:n]),)
+        np.multiply(gate, dh, gate)
+        return (np.matmul(gate, w_hh, out),)
 
     (dh0,) = unroll(step, (_zeros(x, *h0.shape) if gh is None else gh,), sizes, not reverse)
     h = before(y, h0, sizes, reverse) if needs[3] else None

@@ -50,8 +50,6 @@ from .convolution import (
     ConvTranspose1d,
     ConvTranspose2d,
     ConvTranspose3d,
-    Fold,
-    Unfold,
 )
 from .distance import (
     CosineSimilarity,
@@ -83,6 +81,7 @@ from .lazy_layers import (
     LazyLinear,
 )
 from .linear import DropConnect, Identity, Linear
+from .linear_loss import LinearCrossEntropyLoss
 from .loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -169,6 +168,7 @@ from .upsampling import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
+from .windows import Fold, Unfold
 
 __all__ = [
     "CELU",
@@ -262,6 +262,7 @@ __all__ = [
     "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",

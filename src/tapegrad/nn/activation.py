@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.nn import log_softmax, softmax
 from ..ops.shape import flatten
@@ -18,6 +18,7 @@ from ..ops.smooth import (
     tanhshrink,
 )
 from ..tensor import Tensor
+from .arguments import check_dims, check_numbers
 from .module import Module
 
 
@@ -31,6 +32,9 @@ class ReLU(Module):
         >>> import tapegrad as tg
         >>> tg.nn.ReLU()(tg.tensor([-1.0, 2.0]))
         tensor([0., 2.])
+
+    References:
+        Nair, Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -91,6 +95,7 @@ class Softmax(Module):
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
+        check_dims(self, dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -116,6 +121,7 @@ class LogSoftmax(Module):
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
+        check_dims(self, dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -139,14 +145,22 @@ class GELU(Module):
     Args:
         approximate: "none", or "tanh" for the approximation.
 
+    Raises:
+        ArgumentError: for another approximation.
+
     Example:
         >>> import tapegrad as tg
         >>> tg.nn.GELU()(tg.tensor([-1.0, 1.0]))
         tensor([-0.1587,  0.8413])
+
+    References:
+        Hendrycks, Gimpel, "Gaussian Error Linear Units (GELUs)" (2016).
     """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
+        if approximate not in ("none", "tanh"):
+            raise ArgumentError(f"GELU: approximate must be 'none' or 'tanh', got {approximate!r}")
         self.approximate = approximate
 
     def forward(self, input: Tensor) -> Tensor:
@@ -168,6 +182,10 @@ class SiLU(Module):
         >>> import tapegrad as tg
         >>> tg.nn.SiLU()(tg.tensor([-1.0, 1.0]))
         tensor([-0.2689,  0.7311])
+
+    References:
+        Elfwing, Uchibe, Doya, "Sigmoid-Weighted Linear Units for Neural Network Function
+        Approximation in Reinforcement Learning" (2018).
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -193,6 +211,9 @@ class Mish(Module):
         >>> import tapegrad as tg
         >>> tg.nn.Mish()(tg.tensor([-1.0, 1.0]))
         tensor([-0.3034,  0.8651])
+
+    References:
+        Misra, "Mish: A Self Regularized Non-Monotonic Activation Function" (2019).
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -219,10 +240,15 @@ class Softplus(Module):
         >>> import tapegrad as tg
         >>> tg.nn.Softplus()(tg.tensor(0.0))
         tensor(0.6931)
+
+    References:
+        Dugas, Bengio, Belisle, Nadeau, Garcia, "Incorporating Second-Order Functional Knowledge
+        for Better Option Pricing" (2001).
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
+        check_numbers(self, beta=beta, threshold=threshold)
         self.beta = beta
         self.threshold = threshold
 
@@ -290,10 +316,15 @@ class GLU(Module):
         >>> import tapegrad as tg
         >>> tg.nn.GLU()(tg.tensor([2.0, 4.0, 0.0, 0.0]))
         tensor([1., 2.])
+
+    References:
+        Dauphin, Fan, Auli, Grangier, "Language Modeling with Gated Convolutional Networks"
+        (2017).
     """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
+        check_dims(self, dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -319,6 +350,7 @@ class Softmin(Module):
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
+        check_dims(self, dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -368,6 +400,7 @@ class Flatten(Module):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
+        check_dims(self, start_dim=start_dim, end_dim=end_dim)
         self.start_dim = start_dim
         self.end_dim = end_dim
 

@@ -8,6 +8,7 @@ from .. import creation
 from .._typing import DTypeLike
 from ..errors import ArgumentError
 from ..ops.multi_head import multi_head_attention_forward
+from ..ops.shape import whole_number
 from ..tensor import Tensor
 from . import init
 from .linear import Linear
@@ -41,7 +42,8 @@ class MultiheadAttention(Module):
         device, dtype: of the parameters.
 
     Raises:
-        ArgumentError: if the number of features is not a positive multiple of the number of heads.
+        ArgumentError: if the number of features is not a positive multiple of the number of heads, or dropout
+            is not between 0 and 1.
 
     Example:
         >>> import tapegrad as tg
@@ -78,7 +80,12 @@ class MultiheadAttention(Module):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
-        if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:
+        name = type(self).__name__
+        for argument, value in (("embed_dim", embed_dim), ("num_heads", num_heads)):
+            whole_number(name, argument, value, 1)
+        if not 0 <= dropout <= 1:
+            raise ArgumentError(f"{name}: dropout must be between 0 and 1, got {dropout}")
+        if embed_dim % num_heads:
             raise ArgumentError(
                 f"MultiheadAttention: embed_dim must be a positive multiple of num_heads, got "
                 f"{embed_dim} and {num_heads}"

@@ -13,6 +13,7 @@ from ..ops import normalisation as ops
 from ..ops.shape import whole_number
 from ..tensor import Tensor
 from .arguments import check_numbers
+from .lazy import LazyModuleMixin
 from .module import Module
 from .normalisation import Affine
 
@@ -20,6 +21,7 @@ from .normalisation import Affine
 class Running(Affine):
     """Weight, bias and running statistics per channel."""
 
+    _version = 2
     dims: tuple[int, ...]  # numbers of dimensions that an input may have
     running_mean: Tensor | None
     running_var: Tensor | None
@@ -66,6 +68,15 @@ class Running(Affine):
         """Set weight, bias and running statistics to their initial values."""
         self.reset_running_stats()
         super().reset_parameters()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any
+    ) -> None:
+        key = prefix + "num_batches_tracked"
+        counted = self.num_batches_tracked
+        if local_metadata.get("version", 1) < 2 and counted is not None and key not in state_dict:
+            state_dict[key] = counted  # which early versions of PyTorch did not count
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def _check(self, input: Tensor) -> None:
         if input.ndim not in self.dims:
@@ -281,10 +292,18 @@ class SyncBatchNorm(_BatchNorm):
         Returns:
             The model, or what replaces it if it is a batch normalisation itself. Parameters and buffers are
             the same as before.
+
+        Raises:
+            ArgumentError: for a lazy normalisation that has not been called yet; nothing is changed then.
         """
         made: dict[Module, Module] = {}
         for old in module.modules():
             if isinstance(old, _BatchNorm):
+                if isinstance(old, LazyModuleMixin):
+                    raise ArgumentError(
+                        f"convert_sync_batchnorm: {type(old).__name__} has no channels yet; call the model "
+                        "once with an example before"
+                    )
                 new = made[old] = cls(
                     old.num_features, old.eps, old.momentum, old.affine, old.track_running_stats,
                     process_group, bias=old.bias is not None,

@@ -51,7 +51,10 @@ class _Ordered(Module):
         Raises:
             DtypeError: if it is no module.
         """
-        self.add_module(str(len(self)), _module("append", module))
+        number = len(self)
+        while str(number) in vars(self):  # a part of a `Sequential` keeps its numbers
+            number += 1
+        self.add_module(str(number), _module("append", module))
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:

@@ -1,4 +1,4 @@
-"""Convolutional layers, and the windows they read as layers."""
+"""Convolutional layers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from ..ops.convolution import (
 )
 from ..ops.padding import pad
 from ..ops.shape import whole_number
-from ..ops.window import Numbers, fold, per_dimension, same_padding, unfold
+from ..ops.window import Numbers, per_dimension, same_padding
 from ..tensor import Tensor
 from . import init
-from .arguments import check_windows
 from .module import Module
 from .parameter import Parameter
 
@@ -228,6 +227,9 @@ class Conv2d(_Forward):
         Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
         >>> layer(tg.zeros(2, 3, 5, 5)).shape
         (2, 8, 5, 5)
+
+    References:
+        Dumoulin, Visin, "A guide to convolution arithmetic for deep learning" (2016).
     """
 
     ndim = 2
@@ -392,6 +394,9 @@ class ConvTranspose2d(_Transposed):
         (1, 3, 9, 9)
         >>> layer(tg.zeros(1, 8, 4, 4), output_size=(10, 9)).shape
         (1, 3, 10, 9)
+
+    References:
+        Dumoulin, Visin, "A guide to convolution arithmetic for deep learning" (2016).
     """
 
     ndim = 2
@@ -422,85 +427,3 @@ class ConvTranspose3d(_Transposed):
     """
 
     ndim = 3
-
-
-class Unfold(Module):
-    """Lay the windows of images side by side as columns.
-
-    Shape:
-        input (N, C, H, W) or (C, H, W); result (N, C KH KW, L) or (C KH KW, L), L the number of windows.
-
-    Args:
-        kernel_size: (KH, KW), or one number for both.
-        dilation, padding, stride: as in `tapegrad.conv2d`.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> tg.nn.Unfold(2)(tg.zeros(1, 3, 4, 4)).shape
-        (1, 12, 9)
-    """
-
-    def __init__(
-        self,
-        kernel_size: Numbers,
-        dilation: Numbers = 1,
-        padding: Numbers = 0,
-        stride: Numbers = 1,
-    ) -> None:
-        super().__init__()
-        check_windows(self, 2, kernel_size, stride, padding, dilation)
-        self.kernel_size = kernel_size
-        self.dilation = dilation
-        self.padding = padding
-        self.stride = stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return the windows."""
-        return unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        """What stands between the parentheses when the layer is printed."""
-        return (
-            f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, "
-            f"stride={self.stride}"
-        )
-
-
-class Fold(Unfold):
-    """Add columns up to images, where `Unfold` would have read them.
-
-    Shape:
-        input (N, C KH KW, L) or (C KH KW, L); result (N, C, H, W) or (C, H, W).
-
-    Args:
-        output_size: (H, W), or one number for both.
-        kernel_size: (KH, KW), or one number for both.
-        dilation, padding, stride: as in `tapegrad.conv2d`.
-
-    Example:
-        >>> import tapegrad as tg
-        >>> tg.nn.Fold((4, 4), 2)(tg.zeros(1, 12, 9)).shape
-        (1, 3, 4, 4)
-    """
-
-    def __init__(
-        self,
-        output_size: Numbers,
-        kernel_size: Numbers,
-        dilation: Numbers = 1,
-        padding: Numbers = 0,
-        stride: Numbers = 1,
-    ) -> None:
-        super().__init__(kernel_size, dilation, padding, stride)
-        per_dimension("Fold", "output_size", output_size, 2, 1)
-        self.output_size = output_size
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return the images."""
-        return fold(
-            input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride
-        )
-
-    def extra_repr(self) -> str:
-        """What stands between the parentheses when the layer is printed."""
-        return f"output_size={self.output_size}, {super().extra_repr()}"

@@ -45,6 +45,10 @@ class Dropout(_Dropout):
         >>> import tapegrad as tg
         >>> tg.nn.Dropout().eval()(tg.ones(2))
         tensor([1., 1.])
+
+    References:
+        Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: A Simple Way to
+        Prevent Neural Networks from Overfitting" (2014).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -69,6 +73,10 @@ class Dropout1d(_Dropout):
         >>> import tapegrad as tg
         >>> tg.nn.Dropout1d(1.0)(tg.ones(1, 2))
         tensor([[0., 0.]])
+
+    References:
+        Tompson, Goroshin, Jain, LeCun, Bregler, "Efficient Object Localization Using
+        Convolutional Networks" (2015).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -93,6 +101,10 @@ class Dropout2d(_Dropout):
         >>> import tapegrad as tg
         >>> tg.nn.Dropout2d(1.0)(tg.ones(1, 1, 2))
         tensor([[[0., 0.]]])
+
+    References:
+        Tompson, Goroshin, Jain, LeCun, Bregler, "Efficient Object Localization Using
+        Convolutional Networks" (2015).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -117,6 +129,10 @@ class Dropout3d(_Dropout):
         >>> import tapegrad as tg
         >>> tg.nn.Dropout3d(1.0)(tg.ones(1, 1, 1, 2))
         tensor([[[[0., 0.]]]])
+
+    References:
+        Tompson, Goroshin, Jain, LeCun, Bregler, "Efficient Object Localization Using
+        Convolutional Networks" (2015).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -141,6 +157,9 @@ class AlphaDropout(_Dropout):
         >>> import tapegrad as tg
         >>> tg.nn.AlphaDropout().eval()(tg.ones(2))
         tensor([1., 1.])
+
+    References:
+        Klambauer, Unterthiner, Mayr, Hochreiter, "Self-Normalizing Neural Networks" (2017).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -165,6 +184,9 @@ class FeatureAlphaDropout(_Dropout):
         >>> import tapegrad as tg
         >>> tg.nn.FeatureAlphaDropout().eval()(tg.ones(1, 2))
         tensor([[1., 1.]])
+
+    References:
+        Klambauer, Unterthiner, Mayr, Hochreiter, "Self-Normalizing Neural Networks" (2017).
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ArgumentError
 from ..ops.fractional_pooling import fractional_max_pool2d, fractional_max_pool3d
 from ..tensor import Tensor
+from .arguments import check_windows
 from .module import Module
 
 Sizes = int | Sequence[int]
@@ -30,6 +31,7 @@ class _FractionalMaxPool(Module):
         name = type(self).__name__
         if (output_size is None) == (output_ratio is None):
             raise ArgumentError(f"{name}: give one of output_size and output_ratio")
+        check_windows(self, self._ndim, kernel_size)
         self.kernel_size = self._each(kernel_size)
         self.output_size = None if output_size is None else self._each(output_size)
         self.output_ratio = None if output_ratio is None else self._each(output_ratio)

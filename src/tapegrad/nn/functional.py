@@ -74,6 +74,7 @@ from ..ops.fractional_pooling import fractional_max_pool2d, fractional_max_pool3
 from ..ops.grid import affine_grid, grid_sample
 from ..ops.interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
 from ..ops.linalg import linear
+from ..ops.linear_loss import linear_cross_entropy
 from ..ops.local_response import local_response_norm
 from ..ops.loss import cross_entropy, mse_loss, nll_loss
 from ..ops.margin import (
@@ -185,6 +186,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",

@@ -92,8 +92,7 @@ class Hooked:
             origins.leave(running)
 
     def _call_between_hooks(self, args: Any, kwargs: Any) -> Any:
-        after = self._hooks("_forward_hooks")
-        result, called = None, 0
+        result, called = None, list[Hook]()
         try:
             for hook in self._hooks("_forward_pre_hooks"):
                 if hook.with_kwargs:
@@ -108,15 +107,15 @@ class Hooked:
             if watch:
                 args = watch.inputs(args)
             result = self.forward(*args, **kwargs)
-            for hook in after:
-                called += 1
+            for hook in self._hooks("_forward_hooks"):
+                called.append(hook)
                 answer = hook.called(self, args, kwargs, result)
                 if answer is not None:
                     result = answer
             return watch.outputs(result) if watch else result
         except Exception:
-            for hook in after[called:]:
-                if hook.always_call:
+            for hook in self._hooks("_forward_hooks"):
+                if hook.always_call and not any(hook is done for done in called):
                     _called_after_all(hook, self, args, kwargs, result)
             raise
 

@@ -109,8 +109,8 @@ class DropConnect(Linear):
     """A `Linear` that drops weights, not outputs: each is zero with probability p in training.
 
     Value: `input @ (mask * weight / (1 - p)).T + bias` with a mask of zeros and ones that is drawn for every
-    call. The other weights are scaled up, so that `eval()`, which drops nothing, has the same mean. The
-    bias is never dropped.
+    call. The other weights are scaled up, so that `eval()`, which drops nothing, has the same mean; the
+    paper draws the sums from a normal distribution there. The bias is never dropped.
 
     Shape:
         input (..., D) with D = `in_features`; result (..., M) with M = `out_features`.

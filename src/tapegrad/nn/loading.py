@@ -179,8 +179,8 @@ def note(
     children = module._modules
     for key in state:
         if key.startswith(prefix):
-            name, _, rest = key[len(prefix) :].partition(".")
-            if not (name in children if rest else name in own or (extended and name == EXTRA)):
+            name, dot, _ = key[len(prefix) :].partition(".")
+            if not (name in children if dot else name in own or (extended and name == EXTRA)):
                 unexpected.append(key)
 
 

@@ -23,7 +23,8 @@ from .module import Module
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def _check_reduction(name: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> str:
+def check_reduction(name: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> str:
+    """The reduction, if it is one of those that are known; ArgumentError otherwise."""
     if reduction not in known:
         *most, last = map(repr, known)
         raise ArgumentError(
@@ -52,7 +53,7 @@ class MSELoss(Module):
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        self.reduction = _check_reduction("MSELoss", reduction)
+        self.reduction = check_reduction("MSELoss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -67,7 +68,7 @@ class _WeightedLoss(Module):
         check_dims(self, ignore_index=ignore_index)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
-        self.reduction = _check_reduction(type(self).__name__, reduction)
+        self.reduction = check_reduction(type(self).__name__, reduction)
 
 
 class NLLLoss(_WeightedLoss):
@@ -127,6 +128,10 @@ class CrossEntropyLoss(_WeightedLoss):
         >>> import tapegrad as tg
         >>> tg.nn.CrossEntropyLoss()(tg.zeros(1, 2), tg.tensor([0]))
         tensor(0.6931)
+
+    References:
+        for `label_smoothing` Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, "Rethinking the
+        Inception Architecture for Computer Vision" (2016), section 7.
     """
 
     def __init__(
@@ -171,7 +176,7 @@ class L1Loss(Module):
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        self.reduction = _check_reduction("L1Loss", reduction)
+        self.reduction = check_reduction("L1Loss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -196,11 +201,14 @@ class HuberLoss(Module):
         >>> x, t = tg.tensor([0.0, 3.0]), tg.tensor([1.0, 0.0])
         >>> tg.nn.HuberLoss()(x, t)
         tensor(1.5000)
+
+    References:
+        Huber, "Robust Estimation of a Location Parameter" (1964).
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__()
-        self.reduction = _check_reduction("HuberLoss", reduction)
+        self.reduction = check_reduction("HuberLoss", reduction)
         check_numbers(self, delta=delta)
         if not delta > 0:
             raise ArgumentError(f"HuberLoss: delta must be positive, got {delta}")
@@ -229,11 +237,14 @@ class SmoothL1Loss(Module):
         >>> x, t = tg.tensor([0.0, 3.0]), tg.tensor([1.0, 0.0])
         >>> tg.nn.SmoothL1Loss(beta=2.0)(x, t)
         tensor(1.1250)
+
+    References:
+        Girshick, "Fast R-CNN" (2015), section 2.3.
     """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__()
-        self.reduction = _check_reduction("SmoothL1Loss", reduction)
+        self.reduction = check_reduction("SmoothL1Loss", reduction)
         check_numbers(self, beta=beta)
         if not beta >= 0:
             raise ArgumentError(f"SmoothL1Loss: beta must not be negative, got {beta}")
@@ -268,7 +279,7 @@ class BCELoss(Module):
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__()
         self.register_buffer("weight", weight)
-        self.reduction = _check_reduction("BCELoss", reduction)
+        self.reduction = check_reduction("BCELoss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -306,7 +317,7 @@ class BCEWithLogitsLoss(Module):
     ) -> None:
         super().__init__()
         self.register_buffer("weight", weight)
-        self.reduction = _check_reduction("BCEWithLogitsLoss", reduction)
+        self.reduction = check_reduction("BCEWithLogitsLoss", reduction)
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -334,11 +345,14 @@ class KLDivLoss(Module):
         >>> x, t = tg.tensor([[-0.5, -1.0]]), tg.tensor([[1.0, 0.0]])
         >>> tg.nn.KLDivLoss("batchmean")(x, t)
         tensor(0.5000)
+
+    References:
+        Kullback, Leibler, "On Information and Sufficiency" (1951).
     """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
         super().__init__()
-        self.reduction = _check_reduction(
+        self.reduction = check_reduction(
             "KLDivLoss", reduction, ("mean", "sum", "none", "batchmean")
         )
         self.log_target = log_target
@@ -376,7 +390,7 @@ class PoissonNLLLoss(Module):
         self.log_input = log_input
         self.full = full
         self.eps = eps
-        self.reduction = _check_reduction("PoissonNLLLoss", reduction)
+        self.reduction = check_reduction("PoissonNLLLoss", reduction)
         check_numbers(self, eps=eps)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -404,13 +418,17 @@ class GaussianNLLLoss(Module):
         >>> x, t = tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0])
         >>> tg.nn.GaussianNLLLoss()(x, t, tg.ones(2))
         tensor(1.)
+
+    References:
+        Nix, Weigend, "Estimating the mean and variance of the target probability distribution"
+        (1994).
     """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__()
         self.full = full
         self.eps = eps
-        self.reduction = _check_reduction("GaussianNLLLoss", reduction)
+        self.reduction = check_reduction("GaussianNLLLoss", reduction)
         check_numbers(self, eps=eps)
         if not eps > 0:
             raise ArgumentError(f"GaussianNLLLoss: eps must be positive, got {eps}")
@@ -440,6 +458,9 @@ class CTCLoss(Module):
         >>> x = tg.log(tg.full((2, 1, 2), 0.5))
         >>> tg.nn.CTCLoss()(x, tg.tensor([[1]]), (2,), (1,))
         tensor(0.2877)
+
+    References:
+        Graves, Fernandez, Gomez, Schmidhuber, "Connectionist Temporal Classification" (2006).
     """
 
     def __init__(
@@ -447,7 +468,7 @@ class CTCLoss(Module):
     ) -> None:
         super().__init__()
         self.blank = whole_number("CTCLoss", "blank", blank)
-        self.reduction = _check_reduction("CTCLoss", reduction)
+        self.reduction = check_reduction("CTCLoss", reduction)
         self.zero_infinity = zero_infinity
 
     def forward(

@@ -19,7 +19,7 @@ from ..ops.margin import (
 from ..tensor import Tensor
 from .arguments import check_numbers
 from .distance import PairwiseDistance
-from .loss import _check_reduction
+from .loss import check_reduction
 from .module import Module
 
 
@@ -46,7 +46,7 @@ class HingeEmbeddingLoss(Module):
         super().__init__()
         check_numbers(self, margin=margin)
         self.margin = margin
-        self.reduction = _check_reduction("HingeEmbeddingLoss", reduction)
+        self.reduction = check_reduction("HingeEmbeddingLoss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -77,7 +77,7 @@ class MarginRankingLoss(Module):
         super().__init__()
         check_numbers(self, margin=margin)
         self.margin = margin
-        self.reduction = _check_reduction("MarginRankingLoss", reduction)
+        self.reduction = check_reduction("MarginRankingLoss", reduction)
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -104,7 +104,7 @@ class SoftMarginLoss(Module):
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        self.reduction = _check_reduction("SoftMarginLoss", reduction)
+        self.reduction = check_reduction("SoftMarginLoss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -135,7 +135,7 @@ class MultiLabelSoftMarginLoss(Module):
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__()
         self.register_buffer("weight", weight)
-        self.reduction = _check_reduction("MultiLabelSoftMarginLoss", reduction)
+        self.reduction = check_reduction("MultiLabelSoftMarginLoss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -161,6 +161,9 @@ class MultiMarginLoss(Module):
         >>> import tapegrad as tg
         >>> tg.nn.MultiMarginLoss()(tg.tensor([[0.0, 0.5]]), tg.tensor([1]))
         tensor(0.2500)
+
+    References:
+        Weston, Watkins, "Support Vector Machines for Multi-Class Pattern Recognition" (1999).
     """
 
     weight: Tensor | None
@@ -175,7 +178,7 @@ class MultiMarginLoss(Module):
         self.p = p
         self.margin = margin
         self.register_buffer("weight", weight)
-        self.reduction = _check_reduction("MultiMarginLoss", reduction)
+        self.reduction = check_reduction("MultiMarginLoss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -204,7 +207,7 @@ class MultiLabelMarginLoss(Module):
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        self.reduction = _check_reduction("MultiLabelMarginLoss", reduction)
+        self.reduction = check_reduction("MultiLabelMarginLoss", reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -235,7 +238,7 @@ class CosineEmbeddingLoss(Module):
         super().__init__()
         check_numbers(self, margin=margin)
         self.margin = margin
-        self.reduction = _check_reduction("CosineEmbeddingLoss", reduction)
+        self.reduction = check_reduction("CosineEmbeddingLoss", reduction)
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -269,6 +272,10 @@ class TripletMarginLoss(Module):
         >>> a, p, n = tg.tensor([[0.0]]), tg.tensor([[1.0]]), tg.tensor([[1.5]])
         >>> tg.nn.TripletMarginLoss()(a, p, n)
         tensor(0.5000)
+
+    References:
+        Balntas, Riba, Ponsa, Mikolajczyk, "Learning local feature descriptors with triplets and
+        shallow convolutional neural networks" (2016).
     """
 
     def __init__(
@@ -286,7 +293,7 @@ class TripletMarginLoss(Module):
         self.p = p
         self.eps = eps
         self.swap = swap
-        self.reduction = _check_reduction("TripletMarginLoss", reduction)
+        self.reduction = check_reduction("TripletMarginLoss", reduction)
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """Compute the loss."""
@@ -338,7 +345,7 @@ class TripletMarginWithDistanceLoss(Module):
         )
         self.margin = margin
         self.swap = swap
-        self.reduction = _check_reduction("TripletMarginWithDistanceLoss", reduction)
+        self.reduction = check_reduction("TripletMarginWithDistanceLoss", reduction)
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """Compute the loss."""

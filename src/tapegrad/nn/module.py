@@ -10,14 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-import numpy as np
-
-from ..device import device as Device
-from ..device import move
-from ..dtypes import as_dtype, category
-from ..dtypes import float16 as _float16
-from ..dtypes import float32 as _float32
-from ..dtypes import float64 as _float64
 from ..errors import (
     ArgumentError,
     DeviceError,
@@ -27,7 +19,7 @@ from ..errors import (
 )
 from ..gradients import clear_grad
 from ..tensor import Tensor
-from .destination import bfloat16, destination
+from .destination import Movable
 from .global_hooks import (
     register_module_forward_hook as register_module_forward_hook,
 )
@@ -43,10 +35,9 @@ from .global_hooks import (
 from .hooks import Hooked
 from .parameter import Buffer, Parameter
 from .state import Stateful
-from .uninitialised import memory
 
 
-class Module(Hooked, Stateful):
+class Module(Hooked, Stateful, Movable):
     """Base of everything with parameters: write `__init__` and `forward`, get the rest.
 
     Attributes that are `Parameter`s are its parameters, attributes that are modules its children, and
@@ -74,6 +65,7 @@ class Module(Hooked, Stateful):
     # a call without hooks costs one attribute test.
     training: bool = True
     _persistence: Mapping[str, bool] = MappingProxyType({})  # of buffers, by name
+    _noted: bool = False  # whether buffers that were assigned are among them
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the result; every subclass writes its own."""
@@ -98,13 +90,26 @@ class Module(Hooked, Stateful):
     @property
     def _buffers(self) -> Mapping[str, Any]:
         """Its own buffers by name, read-only."""
+        self._note_buffers()
         held = vars(self)
-        found = {k: held[k] for k in self._persistence if k in held}
-        return MappingProxyType(found | {k: v for k, v in held.items() if isinstance(v, Buffer)})
+        return MappingProxyType(
+            {
+                k: held[k]
+                for k in self._persistence
+                if k in held and not isinstance(held[k], (Parameter, Module))
+            }
+        )
 
-    def _persistent(self, name: str, value: Any) -> bool:
-        """Whether a buffer belongs to the state dict."""
-        return self._persistence.get(name, getattr(value, "persistent", True))
+    def _note_buffers(self) -> None:
+        """Note the names of buffers that were assigned: another tensor under a name is one, too."""
+        self._noted = True
+        fresh = {
+            k: v.persistent
+            for k, v in vars(self).items()
+            if isinstance(v, Buffer) and k not in self._persistence
+        }
+        if fresh:
+            self._persistence = {**self._persistence, **fresh}
 
     @property
     def _modules(self) -> Mapping[str, Any]:
@@ -211,15 +216,21 @@ class Module(Hooked, Stateful):
             if self in memo:
                 return
             memo.add(self)
+        if not self._noted:
+            self._note_buffers()
         yield prefix, self
         for name, child in vars(self).copy().items():
             if isinstance(child, Module):
                 path = f"{prefix}.{name}" if prefix else name
                 yield from child.named_modules(memo, path, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        """Walk over the module itself and all modules below it, each once."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """Walk over the module itself and all modules below it.
+
+        Args:
+            remove_duplicate: give a module that is reached on two ways only once.
+        """
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -403,102 +414,6 @@ class Module(Hooked, Stateful):
         for parameter in self.parameters():
             clear_grad(parameter, set_to_none)
 
-    def _convert(self, change: Callable[[Any], Any], recurse: bool = True) -> Self:
-        """Replace the arrays of all parameters, their gradients and buffers; all or none."""
-        planned: list[tuple[Tensor, Any]] = []
-        for tensor in [*self.parameters(recurse), *self.buffers(recurse)]:
-            planned.append((tensor, change(memory(tensor))))
-            if tensor.grad is not None:
-                planned.append((tensor.grad, change(tensor.grad.array)))
-        for tensor, array in planned:
-            if array is not memory(tensor):
-                tensor.array = array
-                if tensor.node is not None:
-                    tensor.node.dtype, tensor.node.value = array.dtype, id(array)
-        return self
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move to a device, convert floating values to a dtype, or both; the module itself changes.
-
-        Args:
-            args: a device, a floating dtype, both in this order, or a tensor to follow.
-            kwargs: `device`, `dtype`; `non_blocking` is accepted.
-
-        Raises:
-            ArgumentError: for anything else.
-            DtypeError: for an integer dtype.
-
-        Example:
-            >>> import tapegrad as tg
-            >>> tg.nn.Linear(2, 3).to(tg.float64).weight.dtype
-            dtype('float64')
-        """
-        device, dtype = destination(args, kwargs)
-
-        def change(array: Any) -> Any:
-            if device is not None:
-                array = move(array, device)
-            if dtype is not None and category(array.dtype) == category(dtype):
-                array = array.astype(dtype) if array.dtype != dtype else array
-            return array
-
-        return self._convert(change)
-
-    def float(self) -> Self:
-        """Convert floating parameters and buffers to float32."""
-        return self.to(_float32)
-
-    def double(self) -> Self:
-        """Convert floating parameters and buffers to float64."""
-        return self.to(_float64)
-
-    def half(self) -> Self:
-        """Convert floating parameters and buffers to float16."""
-        return self.to(_float16)
-
-    def bfloat16(self) -> Self:
-        """Convert floating parameters and buffers to bfloat16, which the package ml_dtypes defines."""
-        return self.to(bfloat16())
-
-    def type(self, dst_type: Any) -> Self:
-        """Convert all parameters and buffers, integer ones too, to a dtype.
-
-        Args:
-            dst_type: the dtype.
-
-        Raises:
-            DtypeError: for an integer dtype, if a parameter requires grad; nothing is changed.
-        """
-        dtype = as_dtype(dst_type)
-        if category(dtype) < 2 and any(p.requires_grad for p in self.parameters()):
-            raise DtypeError(
-                f"type: parameters that require grad must be floating or complex, got {dtype}"
-            )
-        return self._convert(lambda array: array.astype(dtype, copy=False))
-
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
-        """Move to a device without the values, which are arbitrary then.
-
-        Args:
-            device: where to; None keeps every tensor where it is.
-            recurse: include all modules below.
-        """
-        place = None if device is None else Device(device)
-
-        def change(array: Any) -> Any:
-            empty = np.empty_like(array)
-            return empty if place is None else move(empty, place)
-
-        return self._convert(change, recurse)
-
-    def cpu(self) -> Self:
-        """Move parameters and buffers to the host."""
-        return self.to("cpu")
-
-    def cuda(self, device: Any = None) -> Self:
-        """Move parameters and buffers to a GPU, by default the current one."""
-        return self.to("cuda" if device is None else Device(device))
-
     # -- how it looks ----------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
@@ -518,6 +433,12 @@ class Module(Hooked, Stateful):
     def __getstate__(self) -> dict[str, Any]:
         state = vars(self).copy()
         state["_persistence"] = dict(self._persistence)
+        for hook in self._forward_pre_hooks.values():
+            computed = getattr(
+                hook.function, "computes", ""
+            )  # before every call: a copy does so too
+            if isinstance(state.get(computed), Tensor):
+                state[computed] = state[computed].detach()
         return state
 
 

@@ -58,6 +58,9 @@ class Parameter(Tensor):
 class Buffer(Tensor):
     """Mark a tensor as part of a module's state that is not trained: assigned, it is a buffer.
 
+    A plain tensor that is assigned in its place later is one too, if the module has been looked through before,
+    as an optimiser, `to` or `state_dict` does.
+
     Args:
         data: the values, any shape; the buffer looks at the same memory. None gives an empty one.
         persistent: whether `state_dict` contains it.

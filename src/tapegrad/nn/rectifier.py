@@ -23,6 +23,7 @@ from ..ops.activation import (
 )
 from ..ops.dropout import rrelu
 from ..tensor import Tensor
+from .arguments import check_numbers
 from .module import Module
 from .parameter import Parameter
 
@@ -37,6 +38,9 @@ class ReLU6(Module):
         >>> import tapegrad as tg
         >>> tg.nn.ReLU6()(tg.tensor([-1.0, 8.0]))
         tensor([0., 6.])
+
+    References:
+        Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10" (2010).
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -63,10 +67,15 @@ class LeakyReLU(Module):
         >>> import tapegrad as tg
         >>> tg.nn.LeakyReLU(0.5)(tg.tensor([-1.0, 2.0]))
         tensor([-0.5000,  2.0000])
+
+    References:
+        Maas, Hannun, Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models"
+        (2013).
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
+        check_numbers(self, negative_slope=negative_slope)
         self.negative_slope = negative_slope
         self.inplace = inplace
 
@@ -102,6 +111,9 @@ class PReLU(Module):
         >>> import tapegrad as tg
         >>> tg.nn.PReLU()(tg.tensor([-1.0, 2.0]))
         tensor([-0.2500,  2.0000], grad_fn=<PreluBackward>)
+
+    References:
+        He, Zhang, Ren, Sun, "Delving Deep into Rectifiers" (2015).
     """
 
     def __init__(
@@ -116,6 +128,7 @@ class PReLU(Module):
             raise ArgumentError(f"PReLU: num_parameters must be an int, got {num_parameters!r}")
         if num_parameters < 1:
             raise ArgumentError(f"PReLU: num_parameters must be positive, got {num_parameters}")
+        check_numbers(self, init=init)
         self.weight = Parameter(
             creation.full((num_parameters,), float(init), device=device, dtype=dtype)
         )
@@ -139,16 +152,26 @@ class RReLU(Module):
         upper: largest slope; without training the slope is in the middle.
         inplace: overwrite the input.
 
+    Raises:
+        ArgumentError: if lower exceeds upper.
+
     Example:
         >>> import tapegrad as tg
         >>> tg.nn.RReLU(0.25, 0.75).eval()(tg.tensor([-1.0, 2.0]))
         tensor([-0.5000,  2.0000])
+
+    References:
+        Xu, Wang, Chen, Li, "Empirical Evaluation of Rectified Activations in Convolutional
+        Network" (2015).
     """
 
     def __init__(
         self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
     ) -> None:
         super().__init__()
+        check_numbers(self, lower=lower, upper=upper)
+        if not lower <= upper:
+            raise ArgumentError(f"RReLU: lower must not exceed upper, got {lower} and {upper}")
         self.lower = lower
         self.upper = upper
         self.inplace = inplace
@@ -174,10 +197,15 @@ class ELU(Module):
         >>> import tapegrad as tg
         >>> tg.nn.ELU()(tg.tensor([-1000.0, 2.0]))
         tensor([-1.,  2.])
+
+    References:
+        Clevert, Unterthiner, Hochreiter, "Fast and Accurate Deep Network Learning by
+        Exponential Linear Units (ELUs)" (2016).
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        check_numbers(self, alpha=alpha)
         self.alpha = alpha
         self.inplace = inplace
 
@@ -201,6 +229,9 @@ class SELU(Module):
         >>> import tapegrad as tg
         >>> tg.nn.SELU()(tg.tensor([-1000.0, 0.0]))
         tensor([-1.7581,  0.0000])
+
+    References:
+        Klambauer, Unterthiner, Mayr, Hochreiter, "Self-Normalizing Neural Networks" (2017).
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -223,14 +254,23 @@ class CELU(Module):
         alpha: limit, with the sign changed, on the negative side; not 0.
         inplace: overwrite the input.
 
+    Raises:
+        ArgumentError: for an alpha of 0.
+
     Example:
         >>> import tapegrad as tg
         >>> tg.nn.CELU(0.5)(tg.tensor([-1000.0, 2.0]))
         tensor([-0.5000,  2.0000])
+
+    References:
+        Barron, "Continuously Differentiable Exponential Linear Units" (2017).
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        check_numbers(self, alpha=alpha)
+        if alpha == 0:
+            raise ArgumentError("CELU: alpha must not be zero")
         self.alpha = alpha
         self.inplace = inplace
 
@@ -263,6 +303,7 @@ class Hardtanh(Module):
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        check_numbers(self, min_val=min_val, max_val=max_val)
         if not min_val < max_val:
             raise ArgumentError(
                 f"Hardtanh: min_val must be below max_val, got {min_val} and {max_val}"
@@ -291,6 +332,9 @@ class Hardsigmoid(Module):
         >>> import tapegrad as tg
         >>> tg.nn.Hardsigmoid()(tg.tensor([-4.0, 0.0]))
         tensor([0.0000, 0.5000])
+
+    References:
+        Howard et al., "Searching for MobileNetV3" (2019).
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -312,6 +356,9 @@ class Hardswish(Module):
         >>> import tapegrad as tg
         >>> tg.nn.Hardswish()(tg.tensor([1.0, 4.0]))
         tensor([0.6667, 4.0000])
+
+    References:
+        Howard et al., "Searching for MobileNetV3" (2019).
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -333,10 +380,14 @@ class Hardshrink(Module):
         >>> import tapegrad as tg
         >>> tg.nn.Hardshrink()(tg.tensor([-1.0, 0.3]))
         tensor([-1.,  0.])
+
+    References:
+        Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (1994).
     """
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
+        check_numbers(self, lambd=lambd)
         self.lambd = lambd
 
     def forward(self, input: Tensor) -> Tensor:
@@ -354,14 +405,23 @@ class Softshrink(Module):
     Args:
         lambd: how far.
 
+    Raises:
+        ArgumentError: for a negative one.
+
     Example:
         >>> import tapegrad as tg
         >>> tg.nn.Softshrink()(tg.tensor([-1.0, 0.3]))
         tensor([-0.5000,  0.0000])
+
+    References:
+        Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage" (1994).
     """
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
+        check_numbers(self, lambd=lambd)
+        if not lambd >= 0:
+            raise ArgumentError(f"Softshrink: lambd must not be negative, got {lambd}")
         self.lambd = lambd
 
     def forward(self, input: Tensor) -> Tensor:
@@ -389,6 +449,7 @@ class Threshold(Module):
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
+        check_numbers(self, threshold=threshold, value=value)
         self.threshold = threshold
         self.value = value
         self.inplace = inplace

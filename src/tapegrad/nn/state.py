@@ -31,7 +31,7 @@ class Stateful:
     _load_state_dict_post_hooks: Hooks = NONE
     _modules: Any  # of Module
     _buffers: Any
-    _persistent: Callable[..., bool]
+    _persistence: Mapping[str, bool]
 
     def _own_state(self) -> Iterator[tuple[str, Tensor]]:
         """Name and tensor of its own parameters and persistent buffers."""
@@ -39,7 +39,7 @@ class Stateful:
             if isinstance(value, Parameter):
                 yield name, value
         for name, value in self._buffers.items():
-            if value is not None and self._persistent(name, value):
+            if value is not None and self._persistence[name]:
                 yield name, value
 
     def _extends(self, method: str) -> bool:

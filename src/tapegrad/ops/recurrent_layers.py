@@ -1,8 +1,8 @@
 """One layer of a recurrent network in one direction.
 
-It is one node, whose rule runs back through time by hand (`kernels/recurrent.py`). When
-its gradient is recorded, or values are batched by `vmap`, the same recurrence is written in
-recorded operations, and the tape differentiates those.
+It is one node, whose rule runs back through time by hand (`kernels/recurrent.py`). When its gradient
+is recorded, or values are batched by `vmap`, the same recurrence is written in recorded operations,
+and the tape differentiates those.
 """
 
 from __future__ import annotations

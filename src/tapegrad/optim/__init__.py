@@ -1,6 +1,6 @@
 """Optimisers under PyTorch's names."""
 
-from . import swa_utils
+from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adafactor import Adafactor
 from .adagrad import Adagrad
@@ -38,5 +38,6 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "SparseAdam",
+    "lr_scheduler",
     "swa_utils",
 ]

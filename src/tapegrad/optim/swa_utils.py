@@ -20,6 +20,8 @@ from ..nn.batch_normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from ..tensor import Tensor, wrap
 from .block import Block
 from .flat import FlatOptimizer
+from .lr_scheduler import LRScheduler
+from .lr_scheduler.arguments import Rate, check_choice, check_optimizer, check_whole, per_group
 from .optimizer import Optimizer
 
 __all__ = [
@@ -368,7 +370,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         model.train(training)
 
 
-class SWALR:
+class SWALR(LRScheduler):
     """Anneal the learning rate of every group to a constant one, at which parameters are averaged.
 
     After n of N calls of `step`, from the learning rate lr at the beginning,
@@ -413,73 +415,31 @@ class SWALR:
         anneal_strategy: Literal["cos", "linear"] = "cos",
         last_epoch: int = -1,
     ) -> None:
-        groups = optimizer.param_groups
-        rates = list(swa_lr) if isinstance(swa_lr, (list, tuple)) else [swa_lr] * len(groups)
-        if len(rates) != len(groups):
-            raise ArgumentError(
-                f"SWALR: swa_lr must be one number or {len(groups)}, one for each group, got "
-                f"{len(rates)}"
-            )
-        if anneal_strategy not in ("cos", "linear"):
-            raise ArgumentError(
-                f"SWALR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}"
-            )
-        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise ArgumentError(
-                f"SWALR: anneal_epochs must be a whole number of at least 0, got {anneal_epochs!r}"
-            )
-        for group, rate in zip(groups, rates, strict=True):
+        check_optimizer("SWALR", optimizer)
+        rates = per_group("SWALR", "swa_lr", swa_lr, optimizer)
+        check_choice("SWALR", "anneal_strategy", anneal_strategy, ("cos", "linear"))
+        check_whole("SWALR", "anneal_epochs", anneal_epochs)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["swa_lr"] = rate
-            group.setdefault("initial_lr", group["lr"])
-        self.optimizer = optimizer
         self.anneal_epochs = anneal_epochs
-        self.anneal_strategy = anneal_strategy
-        self.base_lrs = [group["initial_lr"] for group in groups]
-        self.last_epoch = last_epoch
-        self._step_count = 0
-        self.step()
+        self._anneal_strategy = anneal_strategy
+        super().__init__(optimizer, last_epoch)
 
     def _share(self, step: int) -> float:
         """How far a step is on its way, from 0 to 1."""
         t = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))
-        return t if self.anneal_strategy == "linear" else (1 - math.cos(math.pi * t)) / 2
+        return t if self._anneal_strategy == "linear" else (1 - math.cos(math.pi * t)) / 2
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         """The next learning rate of every group."""
+        self._warn_outside_step()
         step = self._step_count - 1
         if self.anneal_epochs == 0:
             step = max(1, step)
         before, now = self._share(step - 1), self._share(step)
-        rates = []
+        rates: list[Rate] = []
         for group in self.optimizer.param_groups:
             lr, last = float(group["lr"]), float(group["swa_lr"])
             start = last if before == 1 else (lr - before * last) / (1 - before)
             rates.append(last * now + start * (1 - now))
         return rates
-
-    def get_last_lr(self) -> list[float]:
-        """The learning rates that the last `step` set."""
-        return self._last_lr
-
-    def step(self) -> None:
-        """Set the next learning rates."""
-        self._step_count += 1
-        self.last_epoch += 1
-        self._last_lr = self.get_lr()
-        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimiser."""
-        return {k: v for k, v in vars(self).items() if k != "optimizer"}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave.
-
-        Args:
-            state_dict: of a `SWALR`.
-        """
-        vars(self).update(state_dict)

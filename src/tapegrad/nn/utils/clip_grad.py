@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,13 +47,15 @@ def get_total_norm(
         tensor(5.)
     """
     p = float(norm_type)
-    with no_grad():
-        norms = [_norm(tensor, p) for tensor in _listed("get_total_norm", tensors)]
-        if not norms:
-            return make(0.0)
-        first = norms[0].device
-        together = stack([wrap(move(n.array, first)[...]) for n in norms])
-        total = _norm(together, p)
+    held = _listed("get_total_norm", tensors)
+    if not held:
+        return make(0.0)
+    total = _euclidean([t.array for t in held]) if p == 2 else None
+    if total is None:
+        with no_grad():
+            norms = [norm(t.detach(), p) for t in held]
+            first = norms[0].device
+            total = norm(stack([wrap(move(n.array, first)[...]) for n in norms]), p)
     if error_if_nonfinite and not bool(np.isfinite(total.array)):
         raise ArgumentError(
             f"get_total_norm: the norm of order {p} is {total.item()}, so nothing was scaled; look for "
@@ -61,17 +64,21 @@ def get_total_norm(
     return total
 
 
-def _norm(tensor: Tensor, p: float) -> Tensor:
-    x = tensor.array
-    if p != 2 or x.__class__ is not np.ndarray or x.dtype.char not in "fd":
-        return norm(tensor.detach(), p)
-    flat = x.reshape(-1)
-    with np.errstate(over="ignore"):
-        square = np.dot(flat, flat)  # one pass over memory
-    if x.dtype.char == "f" and not 1e-30 < square < np.inf and flat.size:
-        wide = flat.astype(np.float64)  # squares beyond float32, or nothing but zeros
-        return wrap(np.asarray(np.sqrt(np.dot(wide, wide)).astype(np.float32)))
-    return wrap(np.asarray(np.sqrt(square)))
+def _euclidean(arrays: list[Any]) -> Tensor | None:
+    """The norm of NumPy arrays, each read once; None for others."""
+    kinds = {x.dtype.char for x in arrays}
+    if any(x.__class__ is not np.ndarray for x in arrays) or not kinds <= {"f", "d"}:
+        return None
+    flat = [x.reshape(-1) for x in arrays]
+    with np.errstate(over="ignore", under="ignore"):
+        square = math.fsum([float(np.dot(x, x)) for x in flat])
+        if not 1e-30 < square < math.inf:  # beyond float32, or nothing but zeros
+            largest = max(float(np.abs(x).max(initial=0)) for x in flat)
+            if 0 < largest < math.inf:
+                parts = [x / largest for x in flat]
+                square = math.fsum([float(np.dot(x, x)) for x in parts])
+                return wrap(np.asarray(largest * math.sqrt(square), "d" if "d" in kinds else "f"))
+    return wrap(np.asarray(math.sqrt(square), "d" if "d" in kinds else "f"))
 
 
 def clip_grads_with_norm_(
@@ -93,14 +100,21 @@ def clip_grads_with_norm_(
         >>> w.grad
         tensor([0.6000, 0.8000])
     """
-    grads = _gradients("clip_grads_with_norm_", parameters)
-    share = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1.0)
+    _scale(_gradients("clip_grads_with_norm_", parameters), max_norm, total_norm)
+
+
+def _scale(grads: list[Tensor], max_norm: float, total_norm: Tensor) -> None:
+    with np.errstate(divide="ignore"):
+        share = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1.0)
     if backend_of(total_norm.array).device_type == "cpu" and bool(share >= 1):
         return  # on a card the question would have to wait for the answer
+    here = total_norm.device
     for grad in grads:
-        factor = share if grad.device == total_norm.device else move(share[...], grad.device)
-        np.multiply(grad.array, factor, out=grad.array, casting="same_kind")
-        stamps.stamp(grad.array, "clip_grads_with_norm_")
+        array = grad.array
+        near = array.__class__ is total_norm.array.__class__ is np.ndarray or grad.device == here
+        factor = share if near else move(share[...], grad.device)
+        np.multiply(array, factor, out=array, casting="same_kind")
+        stamps.stamp(array, "clip_grad_norm_")
 
 
 def clip_grad_norm_(
@@ -138,10 +152,9 @@ def clip_grad_norm_(
     References:
         Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
     """
-    held = _listed("clip_grad_norm_", parameters)
-    grads = _gradients("clip_grad_norm_", held)
+    grads = _gradients("clip_grad_norm_", parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
-    clip_grads_with_norm_(held, max_norm, total, foreach)
+    _scale(grads, max_norm, total)
     return total
 
 

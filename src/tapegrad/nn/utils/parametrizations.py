@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,16 +60,16 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
         deep neural networks", NeurIPS 2016.
     """
     parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
-
-    def from_older_names(module: Module, state_dict: Any, prefix: str, *_: Any) -> None:
-        old = f"{prefix}{name}_g", f"{prefix}{name}_v"
-        if all(key in state_dict for key in old):
-            for number, key in enumerate(old):
-                new = f"{prefix}parametrizations.{name}.original{number}"
-                state_dict[new] = state_dict.pop(key)
-
-    module.register_load_state_dict_pre_hook(from_older_names)
+    module.register_load_state_dict_pre_hook(partial(_renamed, name))
     return module
+
+
+def _renamed(name: str, module: Module, state_dict: Any, prefix: str, *_: Any) -> None:
+    old = f"{prefix}{name}_g", f"{prefix}{name}_v"
+    if all(key in state_dict for key in old):
+        for number, key in enumerate(old):
+            new = f"{prefix}parametrizations.{name}.original{number}"
+            state_dict[new] = state_dict.pop(key)
 
 
 class _SpectralNorm(Module):

@@ -110,16 +110,20 @@ class ParametrizationList(ModuleList):
                 _put(original, made)
             _register(self, "original", original)
             return
-        for number, value in enumerate(values):
+        for part, value in zip(self._parts(), values, strict=True):
             held = value.detach()
             if isinstance(original, Parameter):
                 held = Parameter(held, requires_grad=original.requires_grad)
-            _register(self, f"original{number}", held)
+            _register(self, part, held)
+
+    def _parts(self) -> list[str]:
+        """Names of what the tensor is computed from."""
+        if self.is_tensor:
+            return ["original"]
+        return [f"original{number}" for number in range(self.ntensors)]
 
     def _originals(self) -> list[Tensor]:
-        if self.is_tensor:
-            return [self.original]
-        return [getattr(self, f"original{number}") for number in range(self.ntensors)]
+        return [getattr(self, part) for part in self._parts()]
 
     def _computed(self, values: list[Tensor]) -> Tensor:
         first, *others = self
@@ -412,11 +416,56 @@ def remove_parametrizations(
     return module
 
 
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
+    """Parametrise a module as another one is, with the same parametrisations and the same parameters.
+
+    Args:
+        from_module: the other one; nothing happens if it is not parametrised.
+        to_module: gets a parameter where it has none of the name.
+        tensor_name: transfer those of this tensor; of all by default.
+
+    Returns:
+        `to_module`.
+
+    Raises:
+        ArgumentError: if the tensor is not parametrised.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> from tapegrad.nn.utils import parametrizations, parametrize
+        >>> a, b = parametrizations.weight_norm(tg.nn.Linear(2, 2)), tg.nn.Linear(2, 2)
+        >>> _ = parametrize.transfer_parametrizations_and_params(a, b)
+        >>> tg.equal(a.weight, b.weight)
+        True
+    """
+    if not is_parametrized(from_module):
+        return to_module
+    lists: Any = vars(from_module)["parametrizations"]
+    if tensor_name is not None and tensor_name not in lists:
+        raise ArgumentError(
+            f"transfer_parametrizations_and_params: {type(from_module).__name__} has no parametrised "
+            f"{tensor_name!r}"
+        )
+    for name in [tensor_name] if tensor_name is not None else list(lists):
+        source = lists[name]
+        if not hasattr(to_module, name):
+            setattr(to_module, name, Parameter(getattr(from_module, name).detach().clone()))
+        for parametrization in source:
+            register_parametrization(to_module, name, parametrization, unsafe=source.unsafe)
+        target: Any = vars(to_module)["parametrizations"][name]
+        for part in source._parts():
+            vars(target)[part] = vars(source)[part]
+    return to_module
+
+
 __all__ = [
     "ParametrizationList",
     "cached",
     "is_parametrized",
     "register_parametrization",
     "remove_parametrizations",
+    "transfer_parametrizations_and_params",
     "type_before_parametrizations",
 ]

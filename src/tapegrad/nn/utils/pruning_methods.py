@@ -46,6 +46,11 @@ class BasePruningMethod(ABC):
     PRUNING_TYPE: str
     _tensor_name: str
 
+    @property
+    def computes(self) -> str:
+        """Name of the attribute that the hook sets."""
+        return self._tensor_name
+
     def __call__(self, module: Module, inputs: Any) -> None:
         vars(module)[self._tensor_name] = self.apply_mask(module)
 
@@ -175,6 +180,14 @@ class PruningContainer(BasePruningMethod):
 
     Args:
         args: the methods.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> from tapegrad.nn.utils import prune
+        >>> layer = prune.random_unstructured(tg.nn.Linear(2, 2), "weight", 1)
+        >>> both = prune.L1Unstructured.apply(layer, "weight", 1)
+        >>> type(both).__name__, len(both), int(layer.weight_mask.sum())
+        ('PruningContainer', 2, 2)
     """
 
     PRUNING_TYPE = "container"

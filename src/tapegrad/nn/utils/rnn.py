@@ -96,6 +96,15 @@ class PackedSequence(_Packed):
         """Move to a GPU, by default the current one."""
         return self.to("cuda" if device is None else Device(device))
 
+    def pin_memory(self) -> PackedSequence:
+        """Pin the data, as far as tensors are pinned here; itself where nothing changes."""
+        data = self.data.pin_memory()
+        return self if data is self.data else self._replace(data=data)
+
+    def is_pinned(self) -> bool:
+        """Whether the data is pinned."""
+        return bool(self.data.is_pinned())
+
     @property
     def is_cuda(self) -> bool:
         """Whether the data is on a GPU."""

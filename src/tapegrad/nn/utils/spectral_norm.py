@@ -67,7 +67,7 @@ class SpectralNorm:
             raise ArgumentError(
                 f"spectral_norm: n_power_iterations must be at least 1, got {n_power_iterations}"
             )
-        self.name = name
+        self.name = self.computes = name
         self.dim = dim
         self.n_power_iterations = n_power_iterations
         self.eps = eps

@@ -39,7 +39,7 @@ class WeightNorm:
     """
 
     def __init__(self, name: str, dim: int) -> None:
-        self.name = name
+        self.name = self.computes = name
         self.dim = dim
 
     def compute_weight(self, module: Module) -> Tensor:

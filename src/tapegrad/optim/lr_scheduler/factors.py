@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
-from ...errors import ArgumentError
 from ..optimizer import Optimizer
 from ..options import check_number
 from .arguments import Rate, check_positive, check_whole
@@ -258,9 +256,7 @@ class LinearLR(_FactorLR):
         if not self.total_iters:
             return self.end_factor
         way = self.end_factor - self.start_factor
-        return (
-            self.start_factor + way * min(self.total_iters, self.last_epoch) / self.total_iters
-        )
+        return self.start_factor + way * min(self.total_iters, self.last_epoch) / self.total_iters
 
     def ratio(self) -> float:
         """The quotient of two factors, which differ by way / total_iters."""

@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from ..optimizer import Optimizer
-from .arguments import Rate, check_optimizer, functions_per_group
+from .arguments import Rate, check_optimizer, copied, functions_per_group
 from .scheduler import LRScheduler, taken
 
 
@@ -22,8 +22,8 @@ def function_misfit(name: str, function: Any, saved: Any) -> list[str]:
     """What keeps the attributes of a callable object from being loaded, in words."""
     if saved and saved_function(function) is None:
         return [
-            f"unexpected: attributes of {name}, which is a plain function here; make the scheduler "
-            "with a callable object as it was when saved"
+            f"unexpected: attributes of {name}, which is no callable object here; make the "
+            "scheduler with one, as it was when saved"
         ]
     return []
 
@@ -148,6 +148,6 @@ class MultiplicativeLR(_FunctionLR):
         self._warn_outside_step()
         groups = self.optimizer.param_groups
         if self._is_initial:
-            return [group["lr"] for group in groups]
+            return [copied(group["lr"]) for group in groups]
         functions = self._one_per_group("lr_lambdas", self.lr_lambdas)
         return [g["lr"] * f(self.last_epoch) for g, f in zip(groups, functions, strict=True)]

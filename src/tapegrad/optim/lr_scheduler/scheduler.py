@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from ...autograd import no_grad
 from ...device import is_array
 from ...errors import ArgumentError, StateDictError
 from ...tensor import Tensor, wrap
@@ -29,8 +28,8 @@ class LRScheduler:
     several schedulers act on one optimiser.
 
     To resume, make optimiser and scheduler anew and load the state dicts of both. Where there is
-    none of the scheduler, pass the `last_epoch` that was reached before the optimiser's state was
-    saved, after loading that; the rates stay as they were loaded.
+    none of the scheduler, load the optimiser's first and pass `last_epoch`, the last epoch that is
+    done: the scheduler begins with the one after it, at the rates that were loaded.
 
     Args:
         optimizer: whose groups are changed; they get their rate at the beginning as `initial_lr`.
@@ -111,9 +110,9 @@ class LRScheduler:
         finally:
             self._is_initial = False
 
-    def _undo(self) -> None:
-        """Go back before the epoch that the constructor began."""
-        self.last_epoch -= 1
+    def _rewind(self) -> None:
+        """Go before epoch 0."""
+        self.last_epoch = -1
 
     def _restart(self) -> None:
         """Go to epoch 0, whatever the rates are now."""
@@ -151,22 +150,25 @@ class LRScheduler:
                 UserWarning,
                 stacklevel=2,
             )
-        self._update_lr(epoch)
         self._step_count += 1
+        try:
+            self._update_lr(epoch)
+        except BaseException:
+            self._step_count -= 1
+            raise
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """Go to the next epoch, or to a certain one, and set its rates."""
         before = self.last_epoch
         self._get_lr_called_within_step = True
         try:
-            with no_grad():
-                if epoch is None:
-                    self.last_epoch = before + 1
-                    rates = self.get_lr()
-                else:
-                    self.last_epoch = epoch
-                    rates = getattr(self, "_get_closed_form_lr", self.get_lr)()
-                self._set_lr(self._one_per_group("get_lr()", rates))
+            if epoch is None:
+                self.last_epoch = before + 1
+                rates = self.get_lr()
+            else:
+                self.last_epoch = epoch
+                rates = getattr(self, "_get_closed_form_lr", self.get_lr)()
+            self._set_lr(self._one_per_group("get_lr()", rates))
         except BaseException:
             self.last_epoch = before
             raise
@@ -174,12 +176,9 @@ class LRScheduler:
             self._get_lr_called_within_step = False
 
     def _set_lr(self, rates: list[Rate]) -> None:
-        """Give every group its rate; tensors are written into."""
+        """Give every group its rate."""
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(number(rate))
-            else:
-                group["lr"] = rate
+            set_rate(group, rate)
         self._note_lr()
 
     def _note_lr(self) -> None:
@@ -220,8 +219,7 @@ class LRScheduler:
         The learning rates themselves are in the optimiser's state dict.
 
         Args:
-            state_dict: of a scheduler of this kind, or of PyTorch's, with its tensors as tensors or
-                NumPy arrays.
+            state_dict: of a scheduler of this kind, or of PyTorch's.
 
         Raises:
             StateDictError: naming everything that does not fit.
@@ -251,10 +249,20 @@ class LRScheduler:
             _note_first_step(self.optimizer)
 
 
+def set_rate(group: dict[str, Any], rate: Any) -> None:
+    """Give a group a learning rate; a tensor is written into."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(number(rate))
+    else:
+        group["lr"] = rate
+
+
 def taken(value: Any) -> Any:
-    """A copy of a value from a state dict; arrays become tensors."""
+    """A copy of a value from a state dict; arrays and PyTorch's tensors become tensors."""
     if is_array(value):
         return wrap(value.copy())
+    if type(value).__module__.partition(".")[0] == "torch":
+        return wrap(value.detach().cpu().numpy().copy())
     if isinstance(value, list):
         return [taken(one) for one in value]
     return copied(value) if isinstance(value, Tensor) else deepcopy(value)

@@ -1,0 +1,134 @@
+"""Parameters of distributions: brought to one shape, turned into one another, kept when computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd import enable_grad
+from ..creation import tensor
+from ..device import move
+from ..errors import ArgumentError, DtypeError, ShapeError
+from ..ops.arrange import broadcast_tensors
+from ..ops.nn import softmax
+from ..ops.smooth import logsigmoid
+from ..random import numpy_generator
+from ..sampling import normal_numbers, uniform_numbers
+from ..tensor import Tensor, to_host, wrap
+
+EULER = 0.5772156649015329
+
+T = TypeVar("T")
+
+
+class lazy_property(cached_property[T]):
+    """A property that is computed once, on the tape even where nothing else is recorded."""
+
+    def __init__(self, function: Callable[[Any], T]) -> None:
+        def recorded(instance: Any) -> T:
+            with enable_grad():
+                return function(instance)
+
+        recorded.__doc__ = function.__doc__
+        super().__init__(recorded)
+
+
+def broadcast_all(op: str, **values: Any) -> tuple[Tensor, ...]:
+    """Floating tensors of one shape from tensors and numbers.
+
+    Args:
+        op: name of the distribution, for errors.
+        values: parameters by name. Numbers get the dtype and device of the first tensor.
+    """
+    for name, value in values.items():
+        if not isinstance(value, (Tensor, bool, int, float)):
+            raise DtypeError(
+                f"{op}: {name} must be a tensor or a number, got {type(value).__name__}"
+            )
+    first = next((v for v in values.values() if isinstance(v, Tensor)), None)
+    dtype = dtypes.get_default_dtype() if first is None else first.dtype
+    device = None if first is None else first.device
+    made = [
+        v if isinstance(v, Tensor) else tensor(v, dtype=dtype, device=device)
+        for v in values.values()
+    ]
+    try:
+        return tuple(broadcast_tensors(*made))
+    except ShapeError:
+        shapes = ", ".join(f"{n} {m.shape}" for n, m in zip(values, made, strict=True))
+        raise ShapeError(f"{op}: the shapes of the parameters do not broadcast: {shapes}") from None
+
+
+def all_numbers(*values: Any) -> bool:
+    """Whether every parameter is a Python number, so that the distribution has no batch."""
+    return not any(isinstance(v, Tensor) for v in values)
+
+
+def one_of(op: str, **values: Any) -> None:
+    """Refuse all but one of several ways to give a parameter."""
+    if sum(v is not None for v in values.values()) != 1:
+        given = [n for n, v in values.items() if v is not None] or "none"
+        raise ArgumentError(f"{op}: give exactly one of {', '.join(values)}; got {given}")
+
+
+def sum_rightmost(value: Tensor, count: int) -> Tensor:
+    """Sum over so many dimensions on the right."""
+    return value.sum(tuple(range(-count, 0))) if count else value
+
+
+def clamp_probs(probs: Tensor) -> Tensor:
+    """Probabilities away from 0 and 1 by the precision of their dtype."""
+    eps = float(dtypes.finfo(probs.dtype).eps)
+    return probs.clamp(min=eps, max=1 - eps)
+
+
+def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
+    """Logarithms of probabilities; log odds if there are two outcomes."""
+    clamped = clamp_probs(probs)
+    return clamped.log() - (-clamped).log1p() if is_binary else clamped.log()
+
+
+def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
+    """Probabilities from their logarithms; from log odds if there are two outcomes."""
+    return logits.sigmoid() if is_binary else softmax(logits, -1)
+
+
+def log_one_plus_exp(input: Tensor) -> Tensor:
+    """`log(1 + exp(input))`, exact everywhere: `softplus` is linear from 20 on."""
+    return -logsigmoid(-input)
+
+
+# -- random numbers like a tensor ---------------------------------------------------------------------
+
+
+def standard_normal(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Standard normal numbers with the dtype and device of a tensor."""
+    return wrap(move(normal_numbers(tuple(shape), like.dtype, None), like.device))
+
+
+def uniform(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Numbers between 0 and 1, without both, with the dtype and device of a tensor."""
+    kind = dtypes.finfo(like.dtype)
+    numbers = uniform_numbers(tuple(shape), like.dtype, None)
+    least = np.asarray(float(kind.tiny)).astype(like.dtype)
+    return wrap(move(np.maximum(numbers, least), like.device))
+
+
+def drawn(method: str, shape: Sequence[int], like: Tensor, *parameters: Tensor) -> Tensor:
+    """Numbers by a method of NumPy's generators, with the dtype and device of a tensor.
+
+    Args:
+        method: name of the method; it is called with the parameters and a shape.
+        shape: of the result.
+        like: the tensor.
+        parameters: broadcast to the shape, on the host; floating ones in double precision.
+    """
+    wide = [
+        to_host(p) if p.dtype.kind == "i" else to_host(p).astype(np.float64) for p in parameters
+    ]
+    numbers = np.asarray(getattr(numpy_generator(None), method)(*wide, size=tuple(shape)))
+    return wrap(move(numbers.astype(like.dtype), like.device))

@@ -1,0 +1,278 @@
+"""Files of PyTorch's: zip archives with the bytes of the tensors, and a pickle that is read, never run."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..device import device as Device
+from ..device import move
+from ..errors import DependencyError, FileFormatError, TapegradError
+from ..ops.cutting import as_strided
+from ..tensor import Tensor, wrap
+from .formats import NAMES, check_bools, dtype_of
+from .pickles import Maker, Name, read_pickle
+
+# The classes of storages by the dtype of their elements, and the names that dtypes have.
+_STORAGES = {
+    "Bool": "bool", "Byte": "uint8", "Char": "int8", "Short": "int16", "Int": "int32", "Long": "int64",
+    "Half": "float16", "BFloat16": "bfloat16", "Float": "float32", "Double": "float64",
+    "ComplexFloat": "complex64", "ComplexDouble": "complex128",
+}  # fmt: skip
+_CLASSES = ("torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
+_NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
+
+
+class Storage(NamedTuple):
+    """What a persistent id in the pickle names: bytes in the archive, and their dtype if it says one."""
+
+    key: str
+    dtype: str | None
+    numel: int
+
+
+def load_torch(path: str, device: Any) -> Any:
+    """Read the tensors and containers in a file that `torch.save` wrote.
+
+    Args:
+        path: of the file.
+        device: where the tensors shall live; the CPU by default.
+
+    Raises:
+        FileFormatError: if the file is damaged, or its pickle asks for anything but data.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            reader = _Reader(archive, os.path.getsize(path), device)
+            return read_pickle(reader.entry("data.pkl"), reader.names(), reader.storage)
+    except FileFormatError as error:
+        raise FileFormatError(f"{error} ({path})") from None
+    except (OSError, DependencyError):
+        raise
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # zipfile and pickletools have many ways to say that bytes are wrong
+        raise FileFormatError(f"load: {path} is damaged: {error!r}") from None
+
+
+class _Reader:
+    """Makes tensors of what the pickle says about them."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int, device: Any) -> None:
+        self._archive, self._device = archive, device
+        entries = archive.infolist()
+        # stored as they are and not beyond the file: nothing grows while it is read
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise FileFormatError(
+                "load: an entry of the archive is compressed, which PyTorch never does"
+            )
+        if sum(entry.file_size for entry in entries) > size:
+            raise FileFormatError("load: the entries of the archive overlap")
+        self._entries = {entry.filename: entry for entry in entries}
+        roots = [
+            name for name in self._entries if name.count("/") == 1 and name.endswith("/data.pkl")
+        ]
+        if len(roots) != 1 or len(self._entries) != len(entries):
+            raise FileFormatError(
+                f"load: a file of PyTorch's has one data.pkl, and no name twice; this one has {len(roots)}"
+            )
+        self._root = roots[0].removesuffix("data.pkl")
+        self._swapped = (
+            self._root + "byteorder" in self._entries and self.entry("byteorder") == b"big"
+        )
+        self._read: dict[str, Any] = {}  # bytes of storages, which tensors may share
+
+    def entry(self, name: str) -> bytes:
+        """The bytes of a small entry."""
+        return self._archive.read(self._entries[self._root + name])
+
+    def storage(self, given: Any) -> Storage:
+        """What a persistent id stands for."""
+        match given:
+            case ("storage", Name(name=str(kind)), str(key), str(), int(numel)) if numel >= 0:
+                plain = kind.removeprefix("torch.").removesuffix("Storage")
+                if kind == "torch.storage.UntypedStorage":
+                    return Storage(key, None, numel)
+                if plain in _STORAGES:
+                    return Storage(key, _STORAGES[plain], numel)
+                raise FileFormatError(f"load: tensors of {kind} are not known here")
+        raise FileFormatError("load: the pickle names something that is no storage")
+
+    def names(self) -> dict[str, Any]:
+        """What the pickle may name, by its full name; whatever is not here is refused."""
+        makers: dict[str, Callable[..., Any]] = {
+            "torch._utils._rebuild_tensor": self._tensor,
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch._utils._rebuild_tensor_v3": self._tensor_of_dtype,
+            "torch._utils._rebuild_parameter": _same_tensor,
+            "torch._utils._rebuild_parameter_with_state": _same_tensor,
+            "torch._tensor._rebuild_from_type_v2": _of_type,
+            "torch.Size": _tuple,
+            "torch.device": _device,
+            "collections.OrderedDict": _ordered,
+            "_codecs.encode": _bytes,
+            "numpy.dtype": _dtype,
+        }
+        for module in ("builtins", "__builtin__"):
+            makers[f"{module}.complex"] = _complex
+            makers[f"{module}.set"] = _set
+        for module in _NUMPY:
+            makers[f"{module}.scalar"] = _scalar
+            makers[f"{module}._reconstruct"] = _empty_array
+        found: dict[str, Any] = {name: Maker(name, made) for name, made in makers.items()}
+        for name in (*_CLASSES, "torch.storage.UntypedStorage", "numpy.ndarray"):
+            found[name] = Name(name)
+        for kind in _STORAGES:
+            found[f"torch.{kind}Storage"] = Name(f"torch.{kind}Storage")
+        for dtype in NAMES:
+            found[f"torch.{dtype}"] = Name(dtype)
+        return found
+
+    # -- tensors -----------------------------------------------------------------------------------
+
+    def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
+        if not isinstance(storage, Storage) or storage.dtype is None:
+            raise FileFormatError("load: a tensor has no storage, or one without a dtype")
+        return self._view(storage, storage.dtype, storage.numel, offset, size, stride)
+
+    def _tensor_of_dtype(
+        self,
+        storage: Any,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        grad: Any,
+        hooks: Any,
+        dtype: Any,
+        *_: Any,
+    ) -> Tensor:
+        if (
+            not isinstance(storage, Storage)
+            or not isinstance(dtype, Name)
+            or dtype.name not in NAMES
+        ):
+            raise FileFormatError("load: a tensor has no storage or no dtype")
+        numel = storage.numel // dtype_of(dtype.name).itemsize  # an untyped one is counted in bytes
+        return self._view(storage, dtype.name, numel, offset, size, stride)
+
+    def _view(
+        self, storage: Storage, dtype: str, numel: int, offset: Any, size: Any, stride: Any
+    ) -> Tensor:
+        numbers = (offset, *size, *stride)
+        if any(type(number) is not int or not 0 <= number < 2**62 for number in numbers):
+            raise FileFormatError(f"load: storage {storage.key!r} is seen with sizes that are none")
+        if np.prod(size, dtype=object) * dtype_of(dtype).itemsize >= 2**62:
+            raise FileFormatError(
+                f"load: storage {storage.key!r} is seen as a tensor beyond all memory"
+            )
+        memory = self._elements(storage.key, dtype, numel)
+        try:
+            made = as_strided(wrap(memory[...]), tuple(size), tuple(stride), offset)
+        except TapegradError as error:
+            raise FileFormatError(f"load: storage {storage.key!r}: {error}") from None
+        repeats = any(n > 1 and step == 0 for n, step in zip(size, stride, strict=True))
+        if repeats and isinstance(memory, np.ndarray):
+            made.array.flags.writeable = (
+                False  # an expanded tensor: its elements share their places
+            )
+        return made
+
+    def _elements(self, key: str, dtype: str, numel: int) -> Any:
+        """All elements of a storage, on the device; read once."""
+        found = self._read.get(key)
+        if found is not None:
+            if found.dtype != dtype or found.size < numel:
+                raise FileFormatError(f"load: storage {key!r} is seen as two dtypes or sizes")
+            return found
+        entry = self._entries.get(f"{self._root}data/{key}")
+        kind = dtype_of(dtype)
+        if entry is None or numel * kind.itemsize > entry.file_size:
+            raise FileFormatError(
+                f"load: storage {key!r} is missing or too short; the file is damaged"
+            )
+        octets = np.empty(entry.file_size, np.uint8)
+        view, start = memoryview(octets), 0
+        with self._archive.open(entry) as file:
+            while start < len(view) and (count := file.readinto(view[start:])):
+                start += count
+        if start < len(view):
+            raise FileFormatError(f"load: storage {key!r} is cut off")
+        elements = octets[: numel * kind.itemsize].view(kind)
+        if self._swapped:
+            elements = elements.byteswap()
+        check_bools(elements, f"storage {key!r}")
+        self._read[key] = elements if self._device is None else move(elements, self._device)
+        return self._read[key]
+
+
+# -- everything else ---------------------------------------------------------------------------------
+
+
+def _same_tensor(data: Any, *_: Any) -> Tensor:
+    if not isinstance(data, Tensor):
+        raise FileFormatError("load: a parameter holds no tensor")
+    return data
+
+
+def _of_type(rebuild: Any, kind: Any, args: Any, *_: Any) -> Tensor:
+    """A tensor with attributes of its own, which are left out."""
+    if not isinstance(rebuild, Maker) or not isinstance(kind, Name) or kind.name not in _CLASSES:
+        raise FileFormatError("load: a tensor of an unknown class")
+    return _same_tensor(rebuild(*args))
+
+
+def _tuple(items: Any) -> tuple[Any, ...]:
+    return tuple(items)
+
+
+def _device(name: Any, *index: Any) -> Device:
+    return Device(name, *index)
+
+
+def _ordered(pairs: Any = ()) -> OrderedDict[Any, Any]:
+    if pairs:
+        raise FileFormatError("load: an OrderedDict is written as no PyTorch does")
+    return OrderedDict()
+
+
+def _bytes(text: Any, encoding: Any) -> bytes:
+    if type(text) is not str or encoding != "latin1":
+        raise FileFormatError("load: bytes are written as no PyTorch does")
+    return text.encode("latin1")
+
+
+def _complex(real: Any, imag: Any) -> complex:
+    return complex(float(real), float(imag))
+
+
+def _set(items: Any) -> set[Any]:
+    if any(type(item) not in (str, int, float, bool) for item in items):
+        raise FileFormatError("load: a set holds more than strings and numbers")
+    return set(items)
+
+
+def _dtype(code: Any, *_: Any) -> np.dtype[Any]:
+    found = np.dtype(code) if type(code) is str and len(code) <= 3 else None
+    if found is None or found.name not in NAMES:
+        raise FileFormatError(f"load: NumPy's dtype {code!r} is not known here")
+    return found
+
+
+def _scalar(dtype: Any, data: Any) -> Any:
+    if not isinstance(dtype, np.dtype) or type(data) is not bytes:
+        raise FileFormatError("load: a number of NumPy's is damaged")
+    array = np.frombuffer(data, dtype)
+    check_bools(array, "a number of NumPy's")
+    (number,) = array
+    return number
+
+
+def _empty_array(kind: Any, shape: Any, code: Any) -> Any:
+    if not isinstance(kind, Name) or kind.name != "numpy.ndarray" or shape != (0,) or code != b"b":
+        raise FileFormatError("load: an array of NumPy's is damaged")
+    return np.empty(0, np.int8)
