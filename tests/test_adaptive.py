@@ -119,6 +119,9 @@ def test_nothing_is_dropped_in_evaluation() -> None:
     assert tg.equal(nn.DropConnect(4, 3, p=1.0, bias=False)(x), tg.zeros(2, 3))
     with pytest.raises(ArgumentError, match="p must be between 0 and 1"):
         nn.DropConnect(4, 3, p=1.5)
+    for per_sample in (False, True):
+        with pytest.raises(ShapeError, match=r"DropConnect: .*expected last dimension 4, got"):
+            nn.DropConnect(4, 3, per_sample=per_sample)(tg.ones(2, 5))
 
 
 # -- normalisation across processes -------------------------------------------------------------------

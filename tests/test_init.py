@@ -189,6 +189,12 @@ def test_orthogonal_matrices(shape: Any) -> None:
     assert init.orthogonal_(tg.empty(0, 3)).numel() == 0
 
 
+def test_orthogonal_matrices_prefer_no_sign() -> None:
+    tg.manual_seed(0)
+    signs = [float(init.orthogonal_(tg.empty(2, 2))[0, 0]) > 0 for _ in range(200)]
+    assert 60 < sum(signs) < 140  # 100 expected, with a standard deviation of 7
+
+
 def test_sparse_columns_have_the_zeros_they_should() -> None:
     t = init.sparse_(tg.empty(11, 5), 0.31, std=2.0)
     assert ((t == 0).sum(0) == 4).all()

@@ -123,6 +123,12 @@ def test_hooks_go_when_removed_and_come_along_with_copies() -> None:
             register(3)  # type: ignore[arg-type]
 
 
+def test_a_hook_before_saving_may_prepare_the_module() -> None:
+    net = model()
+    net.head.register_state_dict_pre_hook(lambda m, prefix, keep: vars(m).pop("bias", None))
+    assert "head.weight" in net.state_dict() and "head.bias" not in net.state_dict()
+
+
 def test_saving_hooks_change_the_mapping_and_answer_nothing() -> None:
     def drop(module: Any, state: Any, prefix: str, metadata: Any) -> None:
         del state[prefix + "bias"]

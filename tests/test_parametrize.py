@@ -63,10 +63,12 @@ def test_a_parametrised_weight_is_computed_and_trained() -> None:
 
 def test_assignment_goes_through_the_right_inverse() -> None:
     layer = nn.Linear(2, 2)
-    original = layer.weight
+    original, view = layer.weight, layer.weight.detach()
     parametrize.register_parametrization(layer, "weight", Symmetric())
+    loss = layer.weight.square().sum()
     layer.weight = tg.tensor([[1.0, 2.0], [9.0, 3.0]])
-    assert layer.weight.tolist() == [[1, 2], [2, 3]]
+    assert layer.weight.tolist() == [[1, 2], [2, 3]] and view.tolist() == [[1, 2], [0, 3]]
+    loss.backward()  # of the value that it was computed from
     assert layer.parametrizations.weight.original is original
     other = nn.Linear(2, 2)
     parametrize.register_parametrization(other, "weight", Double())

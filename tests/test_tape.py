@@ -526,3 +526,27 @@ def test_half_precision_gradients_are_accumulated_in_single():
     x = tg.ones(1, dtype=tg.float16, requires_grad=True)
     (x * 2048 + x + x).sum().backward()
     assert x.grad.dtype == np.float16 and x.grad.item() == 2050
+
+
+def test_a_hook_after_accumulation_sees_the_filled_gradient_of_its_leaf() -> None:
+    w, v = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+    seen: list[tuple[tg.Tensor, list[float]]] = []
+
+    def update(leaf: tg.Tensor) -> None:
+        seen.append((leaf, leaf.grad.tolist()))
+        with tg.no_grad():
+            leaf -= 0.5 * leaf.grad
+        leaf.grad = None
+
+    handle = w.register_post_accumulate_grad_hook(update)
+    for _ in range(2):
+        (w * 2 + v * 3 + w).sum().backward()
+    assert [leaf is w for leaf, _ in seen] == [True, True]
+    assert [g for _, g in seen] == [[3.0, 3.0], [3.0, 3.0]]
+    assert w.tolist() == [-2.0, -2.0] and w.grad is None and v.grad.tolist() == [6.0, 6.0]
+    tg.autograd.grad((w * w).sum(), w)
+    handle.remove()
+    (w * w).sum().backward()
+    assert len(seen) == 2 and w.grad.tolist() == [-4.0, -4.0]
+    with pytest.raises(tg.errors.GraphError, match="only leaves"):
+        (w * 2).register_post_accumulate_grad_hook(update)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import count
@@ -22,6 +23,8 @@ ndarray = np.ndarray
 new = object.__new__
 RETAIN = -1  # key of the hook that fills `grad` of a non-leaf: it runs after all others
 _deposit_lock = threading.Lock()
+# Functions called with a leaf once its `grad` has been filled, by handle.
+deposited_hooks: weakref.WeakKeyDictionary[Node, dict[int, Any]] = weakref.WeakKeyDictionary()
 
 
 def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
@@ -78,6 +81,11 @@ def deposit(found: dict[Node, Any], given: Iterable[Any] = ()) -> None:
                 grad.node = None
             else:
                 _deposit_one(tensor, g, taken)
+    if deposited_hooks.data:  # type: ignore[attr-defined]  # whose emptiness is seen without a call
+        for node in found:
+            tensor = node.tensor() if isinstance(node, Leaf) else None
+            for hook in tuple(deposited_hooks.get(node, {}).values()) if tensor is not None else ():
+                hook(tensor)
 
 
 def _deposit_one(tensor: Tensor, g: Any, taken: set[int]) -> None:

@@ -17,7 +17,7 @@ from . import creation, dtypes, legacy, questions, refilling, sampling, stamps, 
 from .autograd.backward import backward as run_backward
 from .device import device, innermost, owner
 from .errors import ArgumentError, DeviceError, DtypeError, GraphError
-from .gradients import RETAIN, RemovableHandle, own
+from .gradients import RETAIN, RemovableHandle, deposited_hooks, own
 from .ops import OPERATIONS, arithmetic, compare, complex_numbers, index, reduce, shape
 from .ops.cast import cast, transfer
 from .ops.inplace import check_writable, inplace
@@ -254,6 +254,30 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     if self.node is None:
         raise GraphError("register_hook: the tensor does not require grad")
     mine = hooks.setdefault(self.node, {})
+    handle = RemovableHandle(mine)
+    mine[handle.id] = hook
+    return handle
+
+
+def register_post_accumulate_grad_hook(
+    self: Tensor, hook: Callable[[Tensor], None]
+) -> RemovableHandle:
+    """Call a function with this leaf after each `backward` that has added to its `grad`.
+
+    With it a parameter can be updated, and its gradient let go, while the others still wait for theirs.
+
+    Args:
+        hook: gets the tensor; what it returns is ignored.
+
+    Returns:
+        A handle whose `remove()` takes the hook away.
+
+    Raises:
+        GraphError: if the tensor does not require grad, or is not a leaf.
+    """
+    if not isinstance(self.node, Leaf):
+        raise GraphError("register_post_accumulate_grad_hook: only leaves that require grad have one")
+    mine = deposited_hooks.setdefault(self.node, {})
     handle = RemovableHandle(mine)
     mine[handle.id] = hook
     return handle
@@ -502,6 +526,7 @@ def _bind() -> None:
             setattr(Tensor, f"{name}_", inplace(getattr(module, name)))
     here = (
         item, tolist, numpy, to, cuda, cpu, type_as, requires_grad_, retain_grad, register_hook,
+        register_post_accumulate_grad_hook,
         backward, zero_, fill_, copy_, size, numel, dim, element_size, is_contiguous, data_ptr,
         is_floating_point, view, expand_as, view_as, tape,
     )  # fmt: skip

@@ -345,7 +345,7 @@ class _InstanceNorm(Running):
         single = input.ndim == self.dims[0]
         channels = self._channels(input)
         if channels != self.num_features:
-            said = f"input of shape {input.shape} must have {self.num_features} channels"
+            said = f"expected {self.num_features} channels, got {channels} in input of shape {input.shape}"
             if self.affine:
                 raise ShapeError(f"{type(self).__name__.lower()}: {said}")
             warnings.warn(

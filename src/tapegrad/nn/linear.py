@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import creation
 from .._typing import DTypeLike
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..ops.dropout import dropout
 from ..ops.linalg import linear, matmul
 from ..ops.shape import squeeze, unsqueeze, whole_number
@@ -163,6 +163,10 @@ class DropConnect(Linear):
             return linear(input, self.weight, self.bias)
         if not self.per_sample:
             return linear(input, dropout(self.weight, self.p), self.bias)
+        if input.shape[-1:] != (self.in_features,):
+            raise ShapeError(
+                f"dropconnect: expected last dimension {self.in_features}, got input of shape {input.shape}"
+            )
         copies = self.weight.expand(*input.shape[:-1], *self.weight.shape)
         mapped = squeeze(matmul(dropout(copies, self.p), unsqueeze(input, -1)), -1)
         return mapped if self.bias is None else mapped + self.bias

@@ -22,7 +22,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import strategies
-    from .gradient_property import gradient_property
+    from .generated import gradient_property
 else:
 
     def __getattr__(name: str) -> object:
@@ -32,6 +32,4 @@ else:
 
         if name == "strategies":
             return importlib.import_module(".strategies", __name__)
-        module = importlib.import_module(".gradient_property", __name__)
-        globals()[name] = module.gradient_property  # importing has put the module there
-        return module.gradient_property
+        return importlib.import_module(".generated", __name__).gradient_property

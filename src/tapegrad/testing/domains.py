@@ -78,11 +78,14 @@ DOMAINS: dict[str, Domain] = {
 
 def in_complex(draw: Draw, values: HostArray, domain: str) -> HostArray:
     """The values turned in the complex plane by eighths of a circle; Hermitian where they were symmetric."""
+    turned: HostArray
     turns = np.exp(0.25j * np.pi * _between(-4, 4, 1)(draw, values.shape)) * np.exp(0.3j)
     if domain in ("positive_definite", "symmetric"):
         lower = np.tril(values * turns, -1)
         upper = np.conj(np.swapaxes(lower, -1, -2))
-        return lower + upper + values * (np.eye(values.shape[-1]) * 2)
-    if domain == "invertible":
-        return np.eye(values.shape[-1]) + (values - np.eye(values.shape[-1])) * turns
-    return values * turns
+        turned = lower + upper + values * (np.eye(values.shape[-1]) * 2)
+    elif domain == "invertible":
+        turned = np.eye(values.shape[-1]) + (values - np.eye(values.shape[-1])) * turns
+    else:
+        turned = values * turns
+    return turned

@@ -48,10 +48,12 @@ def shapes(
         min_side, max_side: bounds of each size.
 
     Example:
-        >>> import warnings
+        >>> from hypothesis import given
         >>> from tapegrad.testing import strategies
-        >>> strategies.shapes(1, 2)
-        shapes(min_dims=1, max_dims=2, min_side=0, max_side=3)
+        >>> @given(strategies.shapes(1, 2))
+        ... def test_dimensions(shape):
+        ...     assert len(shape) in (1, 2)
+        >>> test_dimensions()
     """
     return _shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side)
 
@@ -133,7 +135,7 @@ def _tensors(
     if kind.kind in "iub":
         values = np.round(values)
     array = _laid(draw, layout, values.astype(kind), domain)
-    made = tensor_of(array, _chosen(draw, device))
+    made = tensor_of(np.asarray(array), _chosen(draw, device))
     return made.requires_grad_() if requires_grad and kind.kind in "fc" else made
 
 
