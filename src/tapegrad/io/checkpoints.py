@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
-from ..device import move
+from ..device import backend_for, move
 from ..errors import ArgumentError, FileFormatError
-from ..tensor import Tensor, wrap
+from ..tensor import wrap
 from . import archive
 from .formats import dtype_of
 from .structure import Decoder, Encoder
@@ -86,6 +84,8 @@ def load(path: Path, device: Any = None, *, verify: bool = True) -> Any:
         {'weight': tensor([1., 1.]), 'shape': (1, 2)}
     """
     name = _path("load", path)
+    if device is not None:
+        backend_for(device)  # a device that is not there is no fault of the file
     with open(name, "rb") as file:
         start = file.read(len(_OLD_TORCH))
     if start[8:9] != b"{":

@@ -1,7 +1,7 @@
 """The pickles of PyTorch's files, read by an interpreter of their data alone.
 
 It knows the opcodes that build containers, numbers and strings. A name in the pickle is looked up in a
-table; nothing is imported, and nothing but that table's functions is called.
+short table; nothing is imported, and nothing but that table's functions is called.
 
 References:
     Python's `pickletools`, which documents every opcode and takes a pickle apart without running it.
@@ -25,6 +25,14 @@ class Name(NamedTuple):
     """A class or a dtype that the pickle names, and that nothing is made of here."""
 
     name: str
+
+
+class Storage(NamedTuple):
+    """What a persistent id names: bytes in the archive, and their dtype if it says one."""
+
+    name: str
+    dtype: str | None
+    numel: int
 
 
 class Maker(NamedTuple):
@@ -57,34 +65,35 @@ _EMPTY = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_S
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
-def read_pickle(data: bytes, names: dict[str, Any], persistent: Callable[[Any], Any]) -> Any:
+def read_pickle(data: bytes, named: Callable[[str], Any], persistent: Callable[[Any], Any]) -> Any:
     """The object that a pickle describes.
 
     Args:
         data: the pickle.
-        names: what it may name, by the full name: `Maker`s, which it may call, and `Name`s.
+        named: gives what the pickle means by a full name: a `Maker`, which it may call, a `Name` or a dtype;
+            None for what it may not name.
         persistent: gives the object of a persistent id.
 
     Raises:
         FileFormatError: for a name or an opcode that is not known.
     """
-    machine = _Machine(names, persistent)
+    machine = _Machine(named, persistent)
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name == "STOP":
             break
         machine.run(opcode.name, argument)
     if len(machine.stack) != 1:
         raise FileFormatError("load: the pickle ends in the middle")
-    return machine.stack.pop()
+    return _value(machine.stack.pop())
 
 
 class _Machine:
     """Stack and memory of the interpreter."""
 
-    def __init__(self, names: dict[str, Any], persistent: Callable[[Any], Any]) -> None:
+    def __init__(self, named: Callable[[str], Any], persistent: Callable[[Any], Any]) -> None:
         self.stack: list[Any] = []
         self._memo: dict[int, Any] = {}
-        self._names, self._persistent = names, persistent
+        self._find, self._persistent = named, persistent
 
     def run(self, name: str, argument: Any) -> None:
         """Carry out one opcode."""
@@ -121,22 +130,22 @@ class _Machine:
                 stack.append(tuple(self._items()))
             case "APPEND":
                 item = self._pop()
-                self._top(list).append(item)
+                self._top(list).append(_value(item))
             case "APPENDS":
                 items = self._items()
-                self._top(list).extend(items)
+                self._top(list).extend(map(_value, items))
             case "ADDITEMS":
                 items = self._items()
                 for item in items:
                     self._top(set).add(_key(item))
             case "SETITEM":
                 value, key = self._pop(), self._pop()
-                self._top(dict)[_key(key)] = value
+                self._top(dict)[_key(key)] = _value(value)
             case "SETITEMS":
                 items = self._items()
                 target = self._top(dict)
                 for key, value in zip(items[::2], items[1::2], strict=True):
-                    target[_key(key)] = value
+                    target[_key(key)] = _value(value)
             case "GLOBAL":
                 stack.append(self._named(argument.replace(" ", ".", 1)))
             case "STACK_GLOBAL":
@@ -160,12 +169,13 @@ class _Machine:
                 )
 
     def _named(self, name: str) -> Any:
-        if name not in self._names:
+        found = self._find(name)
+        if found is None:
             raise FileFormatError(
                 f"load: the file asks for {name[:200]}, which is not data and was not run; only tensors, "
                 "containers and numbers are read; save a state_dict() in PyTorch"
             )
-        return self._names[name]
+        return found
 
     def _pop(self) -> Any:
         item = self._top(object)
@@ -197,6 +207,14 @@ def _key(key: Any) -> Any:
     if not simple_key(key):
         raise FileFormatError(f"load: a {type(key).__name__} is the key of a dict or in a set")
     return key
+
+
+def _value(item: Any) -> Any:
+    """What a container may hold, and a pickle be: not what only serves to make something else."""
+    for part in item if type(item) is tuple else (item,):
+        if isinstance(part, (Name, Maker, Storage)):
+            raise FileFormatError(f"load: the file holds {part.name[:60]}, which is not data")
+    return item
 
 
 def _build(made: Any, state: Any) -> None:

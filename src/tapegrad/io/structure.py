@@ -16,7 +16,7 @@ import numpy as np
 from ..device import backend_of, is_array, wrapping
 from ..errors import ArgumentError, FileFormatError
 from ..tensor import Tensor
-from .formats import NAMES, dtype_of
+from .formats import NAMES, check_bools, dtype_of
 
 DEPTH = 100  # levels of nesting; each takes three of JSON, and the interpreter allows 1000 calls
 _ODD_FLOATS = {"nan", "inf", "-inf"}
@@ -62,7 +62,7 @@ class Encoder:
             return value if math.isfinite(value) else {"float": repr(value)}
         if len(path) >= DEPTH:
             raise ArgumentError(
-                f"save: obj{_place(path[:3])[3:]}... is nested deeper than {DEPTH} levels, or contains "
+                f"save: {_place(path[:3])}... is nested deeper than {DEPTH} levels, or contains "
                 "itself"
             )
         if kind is list:
@@ -246,8 +246,10 @@ class Decoder:
             case "complex", [real, imag]:
                 return complex(self.decode(real, depth + 1), self.decode(imag, depth + 1))
             case "scalar", [str(name), str(text)] if name in NAMES:
-                (number,) = np.frombuffer(bytes.fromhex(text), dtype_of(name).newbyteorder("<"))
-                return number.astype(dtype_of(name))
+                array = np.frombuffer(bytes.fromhex(text), dtype_of(name).newbyteorder("<"))
+                check_bools(array, "the structure")
+                (number,) = array.astype(dtype_of(name))
+                return number
         return NotImplemented
 
     def _filled(self, made: Any, pairs: list[Any], depth: int) -> Any:

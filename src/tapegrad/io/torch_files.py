@@ -6,17 +6,17 @@ import os
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..device import device as Device
 from ..device import move
-from ..errors import DependencyError, FileFormatError, TapegradError
+from ..errors import FileFormatError, TapegradError
 from ..ops.cutting import as_strided
 from ..tensor import Tensor, wrap
 from .formats import NAMES, check_bools, dtype_of
-from .pickles import Maker, Name, read_pickle
+from .pickles import Maker, Name, Storage, read_pickle
 
 # The classes of storages by the dtype of their elements, and the names that dtypes have.
 _STORAGES = {
@@ -24,16 +24,8 @@ _STORAGES = {
     "Half": "float16", "BFloat16": "bfloat16", "Float": "float32", "Double": "float64",
     "ComplexFloat": "complex64", "ComplexDouble": "complex128",
 }  # fmt: skip
-_CLASSES = ("torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
-_NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
-
-
-class Storage(NamedTuple):
-    """What a persistent id in the pickle names: bytes in the archive, and their dtype if it says one."""
-
-    key: str
-    dtype: str | None
-    numel: int
+_TENSORS = {"torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}
+_CLASSES = {*_TENSORS, "torch.storage.UntypedStorage", "numpy.ndarray"}
 
 
 def load_torch(path: str, device: Any) -> Any:
@@ -47,14 +39,12 @@ def load_torch(path: str, device: Any) -> Any:
         FileFormatError: if the file is damaged, or its pickle asks for anything but data.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             reader = _Reader(archive, os.path.getsize(path), device)
-            return read_pickle(reader.entry("data.pkl"), reader.names(), reader.storage)
+            return read_pickle(reader.entry("data.pkl"), reader.named, reader.storage)
     except FileFormatError as error:
         raise FileFormatError(f"{error} ({path})") from None
-    except (OSError, DependencyError):
-        raise
-    except (MemoryError, RecursionError):
+    except (TapegradError, FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:  # zipfile and pickletools have many ways to say that bytes are wrong
         raise FileFormatError(f"load: {path} is damaged: {error!r}") from None
@@ -85,7 +75,13 @@ class _Reader:
         self._swapped = (
             self._root + "byteorder" in self._entries and self.entry("byteorder") == b"big"
         )
-        self._read: dict[str, Any] = {}  # bytes of storages, which tensors may share
+        self._read: dict[str, Any] = {}  # elements of storages, which tensors may share
+        self._makers: dict[str, Callable[..., Any]] = {
+            "torch._utils._rebuild_tensor": self._tensor,
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch._utils._rebuild_tensor_v3": self._tensor_of_dtype,
+            **_MAKERS,
+        }
 
     def entry(self, name: str) -> bytes:
         """The bytes of a small entry."""
@@ -103,35 +99,15 @@ class _Reader:
                 raise FileFormatError(f"load: tensors of {kind} are not known here")
         raise FileFormatError("load: the pickle names something that is no storage")
 
-    def names(self) -> dict[str, Any]:
-        """What the pickle may name, by its full name; whatever is not here is refused."""
-        makers: dict[str, Callable[..., Any]] = {
-            "torch._utils._rebuild_tensor": self._tensor,
-            "torch._utils._rebuild_tensor_v2": self._tensor,
-            "torch._utils._rebuild_tensor_v3": self._tensor_of_dtype,
-            "torch._utils._rebuild_parameter": _same_tensor,
-            "torch._utils._rebuild_parameter_with_state": _same_tensor,
-            "torch._tensor._rebuild_from_type_v2": _of_type,
-            "torch.Size": _tuple,
-            "torch.device": _device,
-            "collections.OrderedDict": _ordered,
-            "_codecs.encode": _bytes,
-            "numpy.dtype": _dtype,
-        }
-        for module in ("builtins", "__builtin__"):
-            makers[f"{module}.complex"] = _complex
-            makers[f"{module}.set"] = _set
-        for module in _NUMPY:
-            makers[f"{module}.scalar"] = _scalar
-            makers[f"{module}._reconstruct"] = _empty_array
-        found: dict[str, Any] = {name: Maker(name, made) for name, made in makers.items()}
-        for name in (*_CLASSES, "torch.storage.UntypedStorage", "numpy.ndarray"):
-            found[name] = Name(name)
-        for kind in _STORAGES:
-            found[f"torch.{kind}Storage"] = Name(f"torch.{kind}Storage")
-        for dtype in NAMES:
-            found[f"torch.{dtype}"] = Name(dtype)
-        return found
+    def named(self, name: str) -> Any:
+        """What the pickle means by a full name; None for what it may not name."""
+        if name in self._makers:
+            return Maker(name, self._makers[name])
+        kind = name.removeprefix("torch.")
+        if kind != name and kind in NAMES:
+            return dtype_of(kind)
+        known = name in _CLASSES or kind.removesuffix("Storage") in _STORAGES
+        return Name(name) if known else None
 
     # -- tensors -----------------------------------------------------------------------------------
 
@@ -165,16 +141,18 @@ class _Reader:
     ) -> Tensor:
         numbers = (offset, *size, *stride)
         if any(type(number) is not int or not 0 <= number < 2**62 for number in numbers):
-            raise FileFormatError(f"load: storage {storage.key!r} is seen with sizes that are none")
+            raise FileFormatError(
+                f"load: storage {storage.name!r} is seen with sizes that are none"
+            )
         if np.prod(size, dtype=object) * dtype_of(dtype).itemsize >= 2**62:
             raise FileFormatError(
-                f"load: storage {storage.key!r} is seen as a tensor beyond all memory"
+                f"load: storage {storage.name!r} is seen as a tensor beyond all memory"
             )
-        memory = self._elements(storage.key, dtype, numel)
+        memory = self._elements(storage.name, dtype, numel)
         try:
             made = as_strided(wrap(memory[...]), tuple(size), tuple(stride), offset)
         except TapegradError as error:
-            raise FileFormatError(f"load: storage {storage.key!r}: {error}") from None
+            raise FileFormatError(f"load: storage {storage.name!r}: {error}") from None
         repeats = any(n > 1 and step == 0 for n, step in zip(size, stride, strict=True))
         if repeats and isinstance(memory, np.ndarray):
             made.array.flags.writeable = (
@@ -196,7 +174,8 @@ class _Reader:
                 f"load: storage {key!r} is missing or too short; the file is damaged"
             )
         octets = np.empty(entry.file_size, np.uint8)
-        view, start = memoryview(octets), 0
+        view, start = octets.data, 0
+        file: Any
         with self._archive.open(entry) as file:
             while start < len(view) and (count := file.readinto(view[start:])):
                 start += count
@@ -221,7 +200,7 @@ def _same_tensor(data: Any, *_: Any) -> Tensor:
 
 def _of_type(rebuild: Any, kind: Any, args: Any, *_: Any) -> Tensor:
     """A tensor with attributes of its own, which are left out."""
-    if not isinstance(rebuild, Maker) or not isinstance(kind, Name) or kind.name not in _CLASSES:
+    if not isinstance(rebuild, Maker) or not isinstance(kind, Name) or kind.name not in _TENSORS:
         raise FileFormatError("load: a tensor of an unknown class")
     return _same_tensor(rebuild(*args))
 
@@ -231,7 +210,10 @@ def _tuple(items: Any) -> tuple[Any, ...]:
 
 
 def _device(name: Any, *index: Any) -> Device:
-    return Device(name, *index)
+    try:
+        return Device(name, *index)
+    except TapegradError as error:
+        raise FileFormatError(f"load: {error}") from None
 
 
 def _ordered(pairs: Any = ()) -> OrderedDict[Any, Any]:
@@ -257,10 +239,9 @@ def _set(items: Any) -> set[Any]:
 
 
 def _dtype(code: Any, *_: Any) -> np.dtype[Any]:
-    found = np.dtype(code) if type(code) is str and len(code) <= 3 else None
-    if found is None or found.name not in NAMES:
+    if type(code) is not str or code[:1] not in "biufc" or np.dtype(code).name not in NAMES:
         raise FileFormatError(f"load: NumPy's dtype {code!r} is not known here")
-    return found
+    return np.dtype(code).newbyteorder("<")  # the state that follows says so
 
 
 def _scalar(dtype: Any, data: Any) -> Any:
@@ -276,3 +257,24 @@ def _empty_array(kind: Any, shape: Any, code: Any) -> Any:
     if not isinstance(kind, Name) or kind.name != "numpy.ndarray" or shape != (0,) or code != b"b":
         raise FileFormatError("load: an array of NumPy's is damaged")
     return np.empty(0, np.int8)
+
+
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "torch._utils._rebuild_parameter": _same_tensor,
+    "torch._utils._rebuild_parameter_with_state": _same_tensor,
+    "torch._tensor._rebuild_from_type_v2": _of_type,
+    "torch.Size": _tuple,
+    "torch.device": _device,
+    "collections.OrderedDict": _ordered,
+    "_codecs.encode": _bytes,
+    "numpy.dtype": _dtype,
+    # the names of Python 3 and 2, of NumPy 2 and 1
+    "builtins.complex": _complex,
+    "__builtin__.complex": _complex,
+    "builtins.set": _set,
+    "__builtin__.set": _set,
+    "numpy._core.multiarray.scalar": _scalar,
+    "numpy.core.multiarray.scalar": _scalar,
+    "numpy._core.multiarray._reconstruct": _empty_array,
+    "numpy.core.multiarray._reconstruct": _empty_array,
+}
