@@ -115,6 +115,8 @@ LAYERS: dict[str, Any] = {
     "GRU": lambda n: n.GRU(20, 50, bidirectional=True),
     "RNN": lambda n: n.RNN(20, 100),
     "LSTMCell": lambda n: n.LSTMCell(20, 50),
+    "GRUCell": lambda n: n.GRUCell(20, 50),
+    "RNNCell": lambda n: n.RNNCell(20, 50),
     "TransformerEncoderLayer": lambda n: n.TransformerEncoderLayer(32, 4, 64),
     "TransformerDecoderLayer": lambda n: n.TransformerDecoderLayer(32, 4, 64),
     "Transformer": lambda n: n.Transformer(32, 4, 1, 1, 64),

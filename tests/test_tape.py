@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
+import sys
 import threading
-import tracemalloc
 import weakref
 
 import numpy as np

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from .._typing import TensorLike
 from ..autograd import no_grad
 from ..errors import ArgumentError
+from ..ops.choose import where
 from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
@@ -75,8 +76,8 @@ class Uniform(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        inside = ((self.low <= value) & (self.high > value)).to(self.low.dtype)
-        return inside.log() - (self.high - self.low).log()
+        inside = (self.low <= value) & (self.high > value)
+        return where(inside, -(self.high - self.low).log(), -math.inf)  # type: ignore[no-any-return]
 
     def cdf(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

@@ -234,7 +234,7 @@ def _build(made: Any, state: Any) -> None:
                 size *= length
             if size != len(data) or made.size:
                 raise FileFormatError("load: an array of NumPy's has a wrong size")
-            made.__setstate__((1, shape, dtype, fortran, data))  # type: ignore[attr-defined]
+            made.__setstate__((1, shape, dtype, fortran, data))  # type: ignore[arg-type]
             check_bools(np.ascontiguousarray(made), "an array of NumPy's")
         case _:
             raise FileFormatError(f"load: a {type(made).__name__} has a state that is not data")

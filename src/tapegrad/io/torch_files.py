@@ -117,23 +117,12 @@ class _Reader:
         return self._view(storage, storage.dtype, storage.numel, offset, size, stride)
 
     def _tensor_of_dtype(
-        self,
-        storage: Any,
-        offset: Any,
-        size: Any,
-        stride: Any,
-        grad: Any,
-        hooks: Any,
-        dtype: Any,
-        *_: Any,
+        self, storage: Any, offset: Any, size: Any, stride: Any, *more: Any
     ) -> Tensor:
-        if (
-            not isinstance(storage, Storage)
-            or not isinstance(dtype, Name)
-            or dtype.name not in NAMES
-        ):
+        _, _, dtype, *_ = more  # after requires_grad and hooks
+        if not isinstance(storage, Storage) or not isinstance(dtype, np.dtype):
             raise FileFormatError("load: a tensor has no storage or no dtype")
-        numel = storage.numel // dtype_of(dtype.name).itemsize  # an untyped one is counted in bytes
+        numel = storage.numel // dtype.itemsize  # without a dtype it is counted in bytes
         return self._view(storage, dtype.name, numel, offset, size, stride)
 
     def _view(

@@ -82,9 +82,10 @@ def gamma_quantile_slope(z, a, n=0):
     # ends: where a simpler bound of the exponent has fallen, so a little late
     fall = FALLEN - 2 * (a - z)
     end_below = (fall + np.sqrt(fall * fall + 8 * FALLEN * a)) / (2 * a)
-    end_above = ((a - z) + np.sqrt((a - z) ** 2 + 2 * FALLEN * z)) / z
+    large = np.maximum(z, 0.5)
+    end_above = ((a - large) + np.sqrt((a - large) ** 2 + 2 * FALLEN * large)) / large
     for _ in range(4):
-        end_above = np.log1p((FALLEN + a * end_above) / z)
+        end_above = np.log1p((FALLEN + a * end_above) / large)
 
     def integrand(v):
         move = side * v

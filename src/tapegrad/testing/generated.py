@@ -97,7 +97,8 @@ def gradient_property(
         if problem is not None:
             raise problem
 
-    test.__name__ = test.__qualname__ = getattr(function, "__name__", "gradients")
+    name = getattr(function, "__name__", "gradients")
+    test.__name__ = test.__qualname__ = name if name.isidentifier() else "gradients"  # no <lambda>
     test.__module__ = getattr(function, "__module__", None) or __name__
     test.__doc__ = getattr(function, "__doc__", None)
     chosen = settings(

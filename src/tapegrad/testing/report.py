@@ -72,8 +72,14 @@ def hint(
             return f"analytic is rolled along axis {axis} of the input"
     if len(shape) > 1 and len(set(shape[-2:])) == 1:
         first, second = len(shape) - 2, len(shape) - 1
-        if agree(np.swapaxes(a, first, second), n):
+        turned = np.swapaxes(n, first, second)
+        if agree(a, turned):
             return "analytic is transposed"
+        if agree(a, (n + turned.conj()) / 2):
+            return (
+                "analytic is the symmetric part of numeric: the function reads one triangle of a symmetric "
+                "matrix. Check lambda x: f((x + x.mH) / 2)"
+            )
     if len(shape) == 2:
         turned = analytic.reshape(*shape[::-1], -1).swapaxes(0, 1).reshape(analytic.shape)
         if agree(turned, numeric):
