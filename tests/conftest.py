@@ -54,6 +54,8 @@ def seeded() -> None:
     random.seed(0)
     np.random.seed(0)
     tg.manual_seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

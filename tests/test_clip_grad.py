@@ -105,6 +105,8 @@ def test_a_gradient_that_cannot_be_written_to_is_refused_before_any_is_changed()
     assert v.grad.tolist() == [30.0, 40.0]
     with pytest.raises(DtypeError, match="needs tensors, got float"):
         utils.clip_grad_norm_([v, 3.0], 1.0)
+    with pytest.raises(DtypeError, match="needs tensors, got int"):
+        utils.clip_grad_norm_(3, 1.0)
 
 
 def test_gradients_of_another_norm_are_scaled_by_it() -> None:

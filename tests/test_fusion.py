@@ -65,5 +65,7 @@ def test_refusals() -> None:
         utils.fuse_conv_bn_eval(conv.eval(), bn.train())
     with pytest.raises(ArgumentError, match="no running statistics"):
         utils.fuse_conv_bn_eval(conv, nn.BatchNorm1d(3, track_running_stats=False).eval())
+    with pytest.raises(ShapeError, match="has 3 channels, the convolution gives 4"):
+        utils.fuse_conv_bn_eval(nn.Conv1d(2, 4, 1).eval(), nn.BatchNorm1d(3).eval())
     with pytest.raises(ShapeError, match="has 3 features"):
         utils.fuse_linear_bn_eval(nn.Linear(2, 4).eval(), nn.BatchNorm1d(3).eval())

@@ -123,6 +123,11 @@ MORE: dict[str, list[tuple[Any, ...]]] = {
     "var": [(C, 0, {"ddof": 1}), (C, (0, 2))], "std": [(C, {"axis": (0, 1), "ddof": 1})],
     **{name: [(HOLES,), (HOLES, 0), (HOLES, 1, {"keepdims": True})] for name in (
         "nansum", "nanmean", "nanmax", "nanmin", "nanprod", "nanvar", "nanstd", "nanargmax", "nanargmin", "nanmedian")},
+    **{name: [(A,), (A, 1)] for name in ("nanmax", "nanmin", "nanargmax", "nanargmin")},  # integers have no NaN
+    "choose": [(np.array([1, 0]), [V[:2], [7.0, 8.0]])], "resize": [(V[:0], (2, 2))],
+    "piecewise": [(M, [M < -0.2, M > 0.2], [lambda x: -x, np.exp, 0.5])],
+    "cross": [(SQUARE, SPD, {"axis": 0})],
+    "gradient": [(V, np.array(0.5))],
 }  # fmt: skip
 CALLS = {name: CALLS.get(name, []) + MORE.get(name, []) for name in {**CALLS, **MORE}}
 # signs of vectors, or what is no array, differ: only the first values are compared with NumPy, if any

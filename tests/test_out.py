@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
-from calls import host, is_varied, label, listed, mapped, samples_of
+from calls import about, host, is_varied, label, listed, mapped, samples_of
 from samples import ROWS, Row, Sample
 from tapegrad import errors
 from tapegrad.ops import output
@@ -114,15 +114,30 @@ def check(have: list[Tensor], call: Call) -> None:
 
 
 @rows
-def test_the_result_is_written_into_out_and_out_is_returned(row: Row, device: str) -> None:
+def test_the_result_is_written_into_out(row: Row, device: str) -> None:
     for call in calls_of(row, device):
-        outs = call.fresh(other_values)
-        memory = [out.array for out in outs]
-        answer = call.into(outs)
-        assert all(a is out for a, out in zip(listed(answer), outs, strict=True)), call.label
-        assert type(answer) is call.kind, call.label
-        assert all(out.array is m for out, m in zip(outs, memory, strict=True)), call.label
-        check(outs, call)
+        with about(call.label):
+            written_and_returned(call)
+            written_into_a_view(call)
+            given_the_results_shape(call)
+
+
+def written_and_returned(call: Call) -> None:
+    outs = call.fresh(other_values)
+    memory = [out.array for out in outs]
+    answer = call.into(outs)
+    assert all(a is out for a, out in zip(listed(answer), outs, strict=True))
+    assert type(answer) is call.kind
+    assert all(out.array is m for out, m in zip(outs, memory, strict=True))
+    check(outs, call)
+
+
+def written_into_a_view(call: Call) -> None:
+    pairs = [between(w) for w in call.want]
+    call.into([view for _, view in pairs])
+    for (memory, _), want in zip(pairs, call.want, strict=True):
+        np.testing.assert_array_equal(host(memory)[..., 0].T, host(want))
+        np.testing.assert_array_equal(host(memory)[..., 1], 0)
 
 
 def between(tensor: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,42 +146,26 @@ def between(tensor: Tensor) -> tuple[Tensor, Tensor]:
     return memory, memory[..., 0].permute(*reversed(range(tensor.ndim)))
 
 
-@rows
-def test_a_view_is_written_where_it_is(row: Row, device: str) -> None:
-    for call in calls_of(row, device):
-        pairs = [between(w) for w in call.want]
-        call.into([view for _, view in pairs])
-        for (memory, _), want in zip(pairs, call.want, strict=True):
-            np.testing.assert_array_equal(host(memory)[..., 0].T, host(want), call.label)
-            np.testing.assert_array_equal(host(memory)[..., 1], 0, call.label)
-
-
-@rows
-def test_an_empty_out_takes_the_results_shape(row: Row, device: str) -> None:
-    for call in calls_of(row, device):
-        outs = call.fresh(lambda w: tg.empty((5, 0), dtype=w.dtype, device=device))
-        call.into(outs)
-        check(outs, call)
-        assert [out.shape for out in outs] == [w.shape for w in call.want]
+def given_the_results_shape(call: Call) -> None:
+    """An `out` without elements."""
+    outs = call.fresh(lambda w: tg.empty((5, 0), dtype=w.dtype, device=w.device))
+    call.into(outs)
+    check(outs, call)
+    assert [out.shape for out in outs] == [w.shape for w in call.want]
 
 
 UP = {"bool": "int64", "int64": "float64", "int32": "int64", "float64": "complex128"}
-
-
-@rows
-def test_out_of_a_higher_category_is_converted_to(row: Row, device: str) -> None:
-    call = full_call_of(row, device)
-    outs = call.fresh(lambda w: other_values(w).to(UP.get(str(w.dtype), w.dtype)))
-    call.into(outs)
-    check(outs, call)
-
-
 DOWN = {"int64": "bool", "int32": "bool", "float64": "int64", "complex128": "float64"}
 
 
 @rows
-def test_out_of_a_lower_category_is_refused(row: Row, device: str) -> None:
+def test_out_of_a_higher_category_is_converted_to_and_of_a_lower_one_refused(
+    row: Row, device: str
+) -> None:
     call = full_call_of(row, device)
+    outs = call.fresh(lambda w: other_values(w).to(UP.get(str(w.dtype), w.dtype)))
+    call.into(outs)
+    check(outs, call)
     for i, want in enumerate(call.want):
         if str(want.dtype) not in DOWN:
             continue  # everything holds bools
@@ -185,21 +184,15 @@ def refused(call: Call, outs: list[Tensor], error: type[Exception], fragment: st
 
 
 @rows
-def test_out_of_another_shape_is_refused(row: Row, device: str) -> None:
+def test_out_of_another_shape_or_on_another_device_is_refused(row: Row, device: str) -> None:
     call = full_call_of(row, device)
     for i, want in enumerate(call.want):
         outs = call.fresh(other_values)
         outs[i] = tg.ones((*want.shape, 2), dtype=want.dtype, device=device)
         message = f"has shape {want.shape}, which does not fit into {outs[i].shape}"
         refused(call, outs, errors.ShapeError, message)
-
-
-@rows
-def test_out_on_another_device_is_refused(row: Row) -> None:
-    call = full_call_of(row)
-    for i in range(len(call.want)):
         outs = call.fresh(other_values)
-        outs[i] = outs[i].to("standin")
+        outs[i] = outs[i].to("cpu" if device == "standin" else "standin")
         refused(call, outs, errors.DeviceError, "different devices")
 
 

@@ -235,6 +235,8 @@ def test_refusals() -> None:
         parametrize.register_parametrization(layer, "wieght", Double())
     with pytest.raises(ArgumentError, match="no parameter or buffer 'bias'"):
         parametrize.register_parametrization(layer, "bias", Double())
+    with pytest.raises(DtypeError, match="must be a module, got int"):
+        parametrize.register_parametrization(layer, "weight", 3)
     with pytest.raises(ArgumentError, match="no parametrised 'weight'"):
         parametrize.remove_parametrizations(layer, "weight")
     assert not parametrize.is_parametrized(layer)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from calls import over
 
 NAMES = [
     "bool",
@@ -53,7 +54,7 @@ WITH_NUMBER = {
     | {n: n for n in NAMES[9:]},
 }  # fmt: skip
 RANK = dict(zip(NAMES, (0, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3), strict=True))
-pairs = pytest.mark.parametrize(("a", "b"), list(itertools.product(NAMES, NAMES)))
+pairs = over(list(itertools.product(NAMES, NAMES)))
 
 
 def ranked(dimensioned: str, zero_dim: str) -> Any:

@@ -1,4 +1,4 @@
-"""Layers, losses, initialisers and optimisers against PyTorch, step by step."""
+"""Layers, losses and optimisers against PyTorch, step by step."""
 
 from __future__ import annotations
 
@@ -141,21 +141,3 @@ def test_thirty_steps_of_training_give_the_same_numbers(kind, options):
     for own, other in zip(mine["param_groups"], yours["param_groups"], strict=True):
         missing = set(other) - set(own) - {"decoupled_weight_decay"}
         assert not missing and all(own[name] == other[name] for name in own)
-
-
-def test_initial_distribution_has_the_same_bounds_and_moments():
-    ours, theirs = tg.nn.Linear(100, 1000), torch.nn.Linear(100, 1000)
-    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
-        p, q = p.detach().numpy(), q.detach().numpy()
-        assert np.abs(p).max() <= 0.1 and np.abs(p).max() == pytest.approx(
-            np.abs(q).max(), rel=0.01
-        )
-        assert p.std() == pytest.approx(q.std(), rel=0.1)
-        assert abs(p.mean() - q.mean()) < 0.01
-
-
-@pytest.mark.parametrize(
-    "name", ["linear", "tanh", "relu", "leaky_relu", "sigmoid", "selu", "conv2d"]
-)
-def test_gains(name):
-    assert tg.nn.init.calculate_gain(name) == torch.nn.init.calculate_gain(name)

@@ -16,7 +16,6 @@ from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
 from .parameters import (
-    all_numbers,
     broadcast_all,
     drawn,
     lazy_property,
@@ -43,8 +42,7 @@ class _Trial(Distribution):
         made = broadcast_all(op, **{name: value}, **more)
         for key, tensor in zip((name, *more), made, strict=True):
             self.__dict__[key] = tensor.to(made[0].dtype)
-        batch = () if all_numbers(value, *more.values()) else made[0].shape
-        super().__init__(batch, (), validate_args)
+        super().__init__(made[0].shape, (), validate_args)
 
     @lazy_property
     def logits(self) -> Tensor:
@@ -63,7 +61,7 @@ class _Trial(Distribution):
 
     @property
     def _given(self) -> Tensor:
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]  # type: ignore[no-any-return]
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
     def _entropy_of_trial(self) -> Tensor:
         # in the log odds, which do not round: log p = -log(1 + exp(-logits))
@@ -110,7 +108,7 @@ class Bernoulli(_Trial):
     @property
     def mode(self) -> Tensor:
         mode = (self.probs >= 0.5).to(self.probs.dtype)
-        return where(self.probs == 0.5, math.nan, mode)  # type: ignore[no-any-return]
+        return where(self.probs == 0.5, math.nan, mode)
 
     @property
     def variance(self) -> Tensor:
@@ -177,8 +175,7 @@ class Geometric(_Trial):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             shape = self._extended_shape(sample_shape)
-            waiting = drawn("standard_exponential", shape, self.probs)
-            return (-waiting / (-self.probs).log1p()).floor()
+            return drawn("geometric", shape, self.probs, self.probs) - 1  # NumPy counts all trials
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
@@ -289,7 +286,7 @@ class Poisson(Distribution):
 
     def __init__(self, rate: TensorLike, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all("Poisson", rate=rate)
-        super().__init__(() if all_numbers(rate) else self.rate.shape, (), validate_args)
+        super().__init__(self.rate.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:

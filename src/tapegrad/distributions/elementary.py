@@ -13,7 +13,7 @@ from ..ops.choose import where
 from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
-from .parameters import all_numbers, broadcast_all, drawn, uniform
+from .parameters import broadcast_all, drawn, uniform
 
 
 class Uniform(Distribution):
@@ -39,7 +39,7 @@ class Uniform(Distribution):
         self, low: TensorLike, high: TensorLike, validate_args: bool | None = None
     ) -> None:
         self.low, self.high = broadcast_all("Uniform", low=low, high=high)
-        super().__init__(() if all_numbers(low, high) else self.low.shape, (), validate_args)
+        super().__init__(self.low.shape, (), validate_args)
         if self._validate_args:
             with no_grad():
                 valid = (self.low < self.high).all().item()
@@ -77,7 +77,7 @@ class Uniform(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         inside = (self.low <= value) & (self.high > value)
-        return where(inside, -(self.high - self.low).log(), -math.inf)  # type: ignore[no-any-return]
+        return where(inside, -(self.high - self.low).log(), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
@@ -113,7 +113,7 @@ class Exponential(Distribution):
 
     def __init__(self, rate: TensorLike, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all("Exponential", rate=rate)
-        super().__init__(() if all_numbers(rate) else self.rate.shape, (), validate_args)
+        super().__init__(self.rate.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -178,7 +178,7 @@ class Laplace(Distribution):
         self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
     ) -> None:
         self.loc, self.scale = broadcast_all("Laplace", loc=loc, scale=scale)
-        super().__init__(() if all_numbers(loc, scale) else self.loc.shape, (), validate_args)
+        super().__init__(self.loc.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -198,7 +198,8 @@ class Laplace(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        return self.loc + self.scale * drawn("laplace", shape, self.loc)
+        one, other = (drawn("standard_exponential", shape, self.loc) for _ in range(2))
+        return self.loc + self.scale * (one - other)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
@@ -244,7 +245,7 @@ class Cauchy(Distribution):
         self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
     ) -> None:
         self.loc, self.scale = broadcast_all("Cauchy", loc=loc, scale=scale)
-        super().__init__(() if all_numbers(loc, scale) else self.loc.shape, (), validate_args)
+        super().__init__(self.loc.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:

@@ -21,7 +21,7 @@ from ..ops.special import xlogy
 from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
-from .parameters import all_numbers, broadcast_all, standard_normal
+from .parameters import broadcast_all, standard_normal
 
 
 class Gamma(Distribution):
@@ -61,8 +61,7 @@ class Gamma(Distribution):
         self.concentration, self.rate = broadcast_all(
             type(self).__name__, concentration=concentration, rate=rate
         )
-        batch = () if all_numbers(concentration, rate) else self.concentration.shape
-        super().__init__(batch, (), validate_args)
+        super().__init__(self.concentration.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -169,7 +168,7 @@ class Dirichlet(Distribution):
         flat = (a < 1).all(-1).unsqueeze(-1)  # infinite in every corner: the first, as in PyTorch
         corner = one_hot(flat[..., 0] * 0, a.shape[-1]).to(a.dtype)
         total = where(flat, 1.0, above.sum(-1, True))
-        return where(flat, corner, above / total)  # type: ignore[no-any-return]
+        return where(flat, corner, above / total)
 
     @property
     def variance(self) -> Tensor:
@@ -307,7 +306,7 @@ class StudentT(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return where(self.df > 1, self.loc, math.nan)  # type: ignore[no-any-return]
+        return where(self.df > 1, self.loc, math.nan)
 
     @property
     def mode(self) -> Tensor:
@@ -318,7 +317,7 @@ class StudentT(Distribution):
         finite = self.df > 2
         df = where(finite, self.df, 3.0)
         large = where(self.df > 1, math.inf, where(self.df == self.df, math.nan, self.df))
-        return where(finite, self.scale.square() * df / (df - 2), large)  # type: ignore[no-any-return]
+        return where(finite, self.scale.square() * df / (df - 2), large)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

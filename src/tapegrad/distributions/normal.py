@@ -12,7 +12,7 @@ from ..ops.special import ndtr, ndtri
 from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
-from .parameters import all_numbers, broadcast_all, standard_normal
+from .parameters import broadcast_all, standard_normal
 from .transformed_distribution import TransformedDistribution
 from .transforms import AbsTransform, ExpTransform
 
@@ -45,7 +45,7 @@ class Normal(Distribution):
         self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
     ) -> None:
         self.loc, self.scale = broadcast_all("Normal", loc=loc, scale=scale)
-        super().__init__(() if all_numbers(loc, scale) else self.loc.shape, (), validate_args)
+        super().__init__(self.loc.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -108,12 +108,12 @@ class LogNormal(TransformedDistribution):
     @property
     def loc(self) -> Tensor:
         """Mean of the logarithm."""
-        return self.base_dist.loc  # type: ignore[no-any-return]
+        return self.base_dist.loc
 
     @property
     def scale(self) -> Tensor:
         """Standard deviation of the logarithm."""
-        return self.base_dist.scale  # type: ignore[no-any-return]
+        return self.base_dist.scale
 
     @property
     def mean(self) -> Tensor:
@@ -155,7 +155,7 @@ class HalfNormal(TransformedDistribution):
     @property
     def scale(self) -> Tensor:
         """Standard deviation of the normal distribution."""
-        return self.base_dist.scale  # type: ignore[no-any-return]
+        return self.base_dist.scale
 
     @property
     def mean(self) -> Tensor:
@@ -172,7 +172,7 @@ class HalfNormal(TransformedDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         result = self.base_dist.log_prob(value) + math.log(2)
-        return where(value >= 0, result, -math.inf)  # type: ignore[no-any-return]
+        return where(value >= 0, result, -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

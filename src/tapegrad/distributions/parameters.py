@@ -11,9 +11,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd import enable_grad
 from ..creation import tensor
-from ..device import move
+from ..device import as_array, is_array, move
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..ops.arrange import broadcast_tensors
+from ..ops.cast import as_operand, not_complex
 from ..ops.nn import softmax
 from ..ops.smooth import logsigmoid
 from ..random import numpy_generator
@@ -38,22 +39,30 @@ class lazy_property(cached_property[T]):
 
 
 def broadcast_all(op: str, **values: Any) -> tuple[Tensor, ...]:
-    """Floating tensors of one shape from tensors and numbers.
+    """Floating tensors of one shape from tensors, arrays and numbers.
 
     Args:
         op: name of the distribution, for errors.
-        values: parameters by name. Numbers get the dtype and device of the first tensor.
+        values: parameters by name. Numbers, and tensors of whole numbers, get the dtype of the first
+            floating tensor; numbers get the device of the first tensor.
     """
     for name, value in values.items():
-        if not isinstance(value, (Tensor, bool, int, float)):
+        if is_array(value):
+            values[name] = as_operand(value, op, name)
+        elif not isinstance(value, (Tensor, bool, int, float, np.generic)):
             raise DtypeError(
                 f"{op}: {name} must be a tensor or a number, got {type(value).__name__}"
             )
-    first = next((v for v in values.values() if isinstance(v, Tensor)), None)
-    dtype = dtypes.get_default_dtype() if first is None else first.dtype
-    device = None if first is None else first.device
+    tensors = [v for v in values.values() if isinstance(v, Tensor)]
+    not_complex(op, *tensors)
+    device = tensors[0].device if tensors else None
+    # whole numbers become floating ones, where PyTorch would cut the others to whole numbers
+    floating = [v.dtype for v in tensors if v.dtype.kind not in "biu"]
+    dtype = floating[0] if floating else dtypes.get_default_dtype()
     made = [
-        v if isinstance(v, Tensor) else tensor(v, dtype=dtype, device=device)
+        (v.to(dtype) if v.dtype.kind in "biu" else v)
+        if isinstance(v, Tensor)
+        else tensor(v, dtype=dtype, device=device)
         for v in values.values()
     ]
     try:
@@ -61,11 +70,6 @@ def broadcast_all(op: str, **values: Any) -> tuple[Tensor, ...]:
     except ShapeError:
         shapes = ", ".join(f"{n} {m.shape}" for n, m in zip(values, made, strict=True))
         raise ShapeError(f"{op}: the shapes of the parameters do not broadcast: {shapes}") from None
-
-
-def all_numbers(*values: Any) -> bool:
-    """Whether every parameter is a Python number, so that the distribution has no batch."""
-    return not any(isinstance(v, Tensor) for v in values)
 
 
 def one_of(op: str, **values: Any) -> None:
@@ -130,5 +134,5 @@ def drawn(method: str, shape: Sequence[int], like: Tensor, *parameters: Tensor) 
     wide = [
         to_host(p) if p.dtype.kind == "i" else to_host(p).astype(np.float64) for p in parameters
     ]
-    numbers = np.asarray(getattr(numpy_generator(None), method)(*wide, size=tuple(shape)))
+    numbers = as_array(getattr(numpy_generator(None), method)(*wide, size=tuple(shape)))
     return wrap(move(numbers.astype(like.dtype), like.device))

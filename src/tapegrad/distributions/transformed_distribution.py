@@ -79,7 +79,7 @@ class TransformedDistribution(Distribution):
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
         """Whether samples carry a gradient for the parameters."""
-        return self.base_dist.has_rsample  # type: ignore[no-any-return]
+        return self.base_dist.has_rsample
 
     @constraints.dependent_property
     def support(self) -> Any:
@@ -109,14 +109,14 @@ class TransformedDistribution(Distribution):
             total = total - sum_rightmost(term, events - transform.domain.event_dim)
             y = x
         more = events - len(self.base_dist.event_shape)
-        return total + sum_rightmost(self.base_dist.log_prob(y), more)  # type: ignore[no-any-return]
+        return total + sum_rightmost(self.base_dist.log_prob(y), more)
 
     def _rising(self, probability: Tensor) -> Tensor:
         """The probability, or what is left of it where the mapping falls."""
         sign = ComposeTransform(self.transforms).sign
         if isinstance(sign, int) and sign == 1:
             return probability
-        return sign * (probability - 0.5) + 0.5  # type: ignore[no-any-return]
+        return sign * (probability - 0.5) + 0.5
 
     def cdf(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

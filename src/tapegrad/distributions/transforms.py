@@ -15,7 +15,7 @@ from ..errors import ArgumentError
 from ..ops.nn import softmax
 from ..ops.smooth import softplus
 from ..ops.trigonometric import atanh
-from ..tensor import Tensor
+from ..tensor import Tensor, to_host
 from . import constraints
 from .distribution import Shape
 from .parameters import sum_rightmost
@@ -75,14 +75,14 @@ class Transform:
             return self._call(x)
         if self._pair[0] is not x:
             self._pair = x, self._call(x)
-        return self._pair[1]  # type: ignore[no-any-return]
+        return self._pair[1]
 
     def _invert(self, y: Tensor) -> Tensor:
         if not self._cache_size:
             return self._inverse(y)
         if self._pair[1] is not y:
             self._pair = self._inverse(y), y
-        return self._pair[0]  # type: ignore[no-any-return]
+        return self._pair[0]
 
     def _call(self, x: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__}: _call is not defined")
@@ -109,10 +109,7 @@ class Transform:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return False
-        return all(
-            a is b or bool(np.all(np.equal(_host(a), _host(b))))
-            for a, b in zip(self._key(), other._key(), strict=True)  # type: ignore[attr-defined]
-        )
+        return all(map(_same, self._key(), other._key()))
 
     __hash__ = object.__hash__
 
@@ -120,8 +117,11 @@ class Transform:
         return f"{type(self).__name__}()"
 
 
-def _host(value: Any) -> Any:
-    return value.detach().tolist() if isinstance(value, Tensor) else value
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor) or isinstance(other, Tensor):
+        a, b = (to_host(v.detach()) if isinstance(v, Tensor) else v for v in (one, other))
+        return one is other or np.array_equal(a, b)
+    return bool(one == other)
 
 
 class _InverseTransform(Transform):
@@ -132,15 +132,15 @@ class _InverseTransform(Transform):
         self._forward = transform
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         return self._forward.codomain
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         return self._forward.domain
 
     @property
-    def bijective(self) -> Any:  # type: ignore[override]
+    def bijective(self) -> Any:
         return self._forward.bijective
 
     @property
@@ -192,7 +192,7 @@ class ComposeTransform(Transform):
         self.parts = parts
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """Where arguments lie."""
         if not self.parts:
             return constraints.real
@@ -206,7 +206,7 @@ class ComposeTransform(Transform):
         return constraints.independent(domain, more) if more else domain
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """Where results lie."""
         if not self.parts:
             return constraints.real
@@ -219,7 +219,7 @@ class ComposeTransform(Transform):
         return constraints.independent(codomain, more) if more else codomain
 
     @property
-    def bijective(self) -> bool:  # type: ignore[override]
+    def bijective(self) -> bool:
         """Whether every part has an inverse."""
         return all(part.bijective for part in self.parts)
 
@@ -252,7 +252,7 @@ class ComposeTransform(Transform):
             term = part.log_abs_det_jacobian(values[i], values[i + 1])
             total = total + sum_rightmost(term, events - part.domain.event_dim)
             events += part.codomain.event_dim - part.domain.event_dim
-        return total  # type: ignore[no-any-return]
+        return total
 
     def forward_shape(self, shape: Sequence[int]) -> Shape:
         for part in self.parts:
@@ -300,17 +300,17 @@ class IndependentTransform(Transform):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """Where arguments lie."""
         return constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims)
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """Where results lie."""
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
     @property
-    def bijective(self) -> Any:  # type: ignore[override]
+    def bijective(self) -> Any:
         """Whether there is an inverse."""
         return self.base_transform.bijective
 
@@ -531,7 +531,7 @@ class AffineTransform(Transform):
         self.event_dim = event_dim
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """Where arguments lie."""
         return (
             constraints.independent(constraints.real, self.event_dim)
@@ -539,7 +539,7 @@ class AffineTransform(Transform):
             else constraints.real
         )
 
-    codomain = domain  # type: ignore[assignment]
+    codomain = domain
 
     @property
     def sign(self) -> Any:
@@ -547,7 +547,7 @@ class AffineTransform(Transform):
         return _sign(self.scale)
 
     def _call(self, x: Tensor) -> Tensor:
-        return self.loc + self.scale * x  # type: ignore[no-any-return]
+        return self.loc + self.scale * x
 
     def _inverse(self, y: Tensor) -> Tensor:
         return (y - self.loc) / self.scale

@@ -140,7 +140,7 @@ def _checked_header(path: str) -> tuple[list[str], str | None]:
     metadata = header.pop("__metadata__", {})
     for name, entry in header.items():
         code = entry.get("dtype") if isinstance(entry, dict) else None
-        if code not in CODES:
+        if not isinstance(code, str) or code not in CODES:
             raise FileFormatError(
                 f"load: tensor {name!r} of {path} has the dtype {code}, which is not known here"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections import OrderedDict
@@ -111,29 +112,39 @@ class _Reader:
 
     # -- tensors -----------------------------------------------------------------------------------
 
-    def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
+    def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *more: Any) -> Tensor:
         if not isinstance(storage, Storage) or storage.dtype is None:
             raise FileFormatError("load: a tensor has no storage, or one without a dtype")
-        return self._view(storage, storage.dtype, storage.numel, offset, size, stride)
+        metadata = more[2] if len(more) > 2 else None  # after requires_grad and hooks
+        seen = (offset, size, stride, metadata)
+        return self._view(storage, storage.dtype, storage.numel, *seen)
 
     def _tensor_of_dtype(
         self, storage: Any, offset: Any, size: Any, stride: Any, *more: Any
     ) -> Tensor:
-        _, _, dtype, *_ = more  # after requires_grad and hooks
+        _, _, dtype, *metadata = more
         if not isinstance(storage, Storage) or not isinstance(dtype, np.dtype):
             raise FileFormatError("load: a tensor has no storage or no dtype")
         numel = storage.numel // dtype.itemsize  # without a dtype it is counted in bytes
-        return self._view(storage, dtype.name, numel, offset, size, stride)
+        seen = (offset, size, stride, metadata[0] if metadata else None)
+        return self._view(storage, dtype.name, numel, *seen)
 
     def _view(
-        self, storage: Storage, dtype: str, numel: int, offset: Any, size: Any, stride: Any
+        self,
+        storage: Storage,
+        dtype: str,
+        numel: int,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        metadata: Any,
     ) -> Tensor:
         numbers = (offset, *size, *stride)
         if any(type(number) is not int or not 0 <= number < 2**62 for number in numbers):
             raise FileFormatError(
                 f"load: storage {storage.name!r} is seen with sizes that are none"
             )
-        if np.prod(size, dtype=object) * dtype_of(dtype).itemsize >= 2**62:
+        if math.prod(size) * dtype_of(dtype).itemsize >= 2**62:
             raise FileFormatError(
                 f"load: storage {storage.name!r} is seen as a tensor beyond all memory"
             )
@@ -144,9 +155,12 @@ class _Reader:
             raise FileFormatError(f"load: storage {storage.name!r}: {error}") from None
         repeats = any(n > 1 and step == 0 for n, step in zip(size, stride, strict=True))
         if repeats and isinstance(memory, np.ndarray):
-            made.array.flags.writeable = (
-                False  # an expanded tensor: its elements share their places
-            )
+            made.array.flags.writeable = False  # of an expanded tensor: elements share places
+        for key in metadata or ():
+            if key not in ("conj", "neg"):
+                raise FileFormatError(f"load: a tensor with the mark {key!r} is not known here")
+            change = np.conj if key == "conj" else np.negative
+            made = wrap(change(made.array)) if metadata[key] else made
         return made
 
     def _elements(self, key: str, dtype: str, numel: int) -> Any:

@@ -110,9 +110,13 @@ def load(
         metadata["assign_to_params_buffers"] = assign
         metadata.plan = plan
         part._load_from_state_dict(state, prefix, metadata, True, *keys, errors)
+        below: dict[str, dict[str, Any]] = {name: {} for name in part._modules}
+        for key, value in state.items():  # once, not for every child
+            name, dot, _ = key[len(prefix) :].partition(".")
+            if dot and name in below and key.startswith(prefix):
+                below[name][key] = value
         for name, child in part._modules.items():
-            start = f"{prefix}{name}."
-            visit(child, {k: v for k, v in state.items() if k.startswith(start)}, start)
+            visit(child, below[name], f"{prefix}{name}.")
         hooks.extend((part, hook) for hook in part._load_state_dict_post_hooks.values())
 
     def refuse_misfits() -> None:

@@ -49,11 +49,6 @@ def _softmax_vjp(g, y, dim):
     return kernels.softmax_grad(g, y, dim)
 
 
-@kernels.softmax.register(Tensor)
-def _softmax_of_tensor(input, dim):
-    return softmax(input, dim)
-
-
 def log_softmax(
     input: Tensor, dim: int, dtype: DTypeLike = None, *, out: Tensor | None = None
 ) -> Tensor:

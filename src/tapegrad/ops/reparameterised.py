@@ -16,7 +16,6 @@ import numpy as np
 from .. import dtypes, kernels
 from ..device import move
 from ..kernels.quantile_slopes import beta_quantile_slope, gamma_quantile_slope
-from ..random import numpy_generator
 from ..record import OUT, record, record2
 from ..tensor import Tensor, to_host
 from .arithmetic import singular
@@ -34,12 +33,14 @@ def standard_gamma(concentration: Tensor) -> Tensor:
     References:
         M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients", 2018.
     """
+    from ..random import numpy_generator  # a layer above, looked up when it runs
+
     a = concentration.array
     drawn = np.asarray(numpy_generator(None).standard_gamma(_wide(concentration)))
     least = float(dtypes.finfo(a.dtype).tiny)  # no logarithm of a sample may be infinite
     drawn = np.maximum(drawn.astype(a.dtype, copy=False), a.dtype.type(least))
     z = move(drawn, concentration.device)
-    return record(z, (_standard_gamma_vjp,), (concentration,), (a, OUT))  # type: ignore[no-any-return]
+    return record(z, (_standard_gamma_vjp,), (concentration,), (a, OUT))
 
 
 def _standard_gamma_vjp(g, a, z):
@@ -58,6 +59,8 @@ def dirichlet_sample(concentration: Tensor) -> Tensor:
     References:
         M. Jankowiak, F. Obermeyer, "Pathwise derivatives beyond the reparameterization trick", 2018.
     """
+    from ..random import numpy_generator  # a layer above, looked up when it runs
+
     a = concentration.array
     wide = _wide(concentration)
     stream = numpy_generator(None)
@@ -68,7 +71,7 @@ def dirichlet_sample(concentration: Tensor) -> Tensor:
     drawn = (parts / np.sum(parts, axis=-1, keepdims=True)).astype(a.dtype)
     drawn = np.clip(drawn, a.dtype.type(kind.tiny), a.dtype.type(1 - kind.eps / 2))
     x = move(drawn, concentration.device)
-    return record(x, (_dirichlet_sample_vjp,), (concentration,), (a, OUT))  # type: ignore[no-any-return]
+    return record(x, (_dirichlet_sample_vjp,), (concentration,), (a, OUT))
 
 
 def _dirichlet_sample_vjp(g, a, x):
@@ -84,7 +87,7 @@ def _wide(parameter: Tensor) -> Any:
 # -- their derivatives, recorded when a gradient is ---------------------------------------------------
 
 
-@gamma_quantile_slope.register(Tensor)
+@gamma_quantile_slope.register(Tensor)  # type: ignore[untyped-decorator]
 def _gamma_slope(z: Tensor, a: Any, n: int = 0) -> Tensor:
     """`s_n`, the n-th derivative of `s = dz/da` with respect to a.
 
@@ -107,7 +110,7 @@ def _gamma_slope_vjp_a(g, z, a, n):
     return g * gamma_quantile_slope(z, a, n + 1)
 
 
-@beta_quantile_slope.register(Tensor)
+@beta_quantile_slope.register(Tensor)  # type: ignore[untyped-decorator]
 def _beta_slope(x: Tensor, a: Any, b: Any, m: int = 0, n: int = 0) -> Tensor:
     """`s_mn`, the derivative of `s = dx/da`, m times with respect to a and n times to b.
 
@@ -117,7 +120,7 @@ def _beta_slope(x: Tensor, a: Any, b: Any, m: int = 0, n: int = 0) -> Tensor:
     a, b = (as_operand(value, "beta_quantile_slope", "a and b") for value in (a, b))
     out = beta_quantile_slope(x.array, a.array, b.array, m, n)
     rules = _beta_slope_vjp_x, _beta_slope_vjp_a, _beta_slope_vjp_b
-    return record(out, rules, (x, a, b), (x.array, a.array, b.array, m, n))  # type: ignore[no-any-return]
+    return record(out, rules, (x, a, b), (x.array, a.array, b.array, m, n))
 
 
 @singular

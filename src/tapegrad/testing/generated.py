@@ -147,7 +147,7 @@ def _definition(f: Callable[..., Any]) -> list[str]:
         if isinstance(node, ast.FunctionDef):
             node.decorator_list = []
             return [*ast.unparse(node).splitlines(), f"f = {node.name}"]
-        shown = " ".join(source.split())
+        shown = textwrap.shorten(" ".join(source.split()), 90)
     except (OSError, TypeError, SyntaxError, ValueError):
         shown = repr(f)
     return [f"f = ...  # {shown}"]

@@ -187,6 +187,8 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
 
 
 def _listed(op: str, tensors: Any) -> list[Tensor]:
+    if not isinstance(tensors, Iterable):
+        raise DtypeError(f"{op}: needs tensors, got {type(tensors).__name__}")
     found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for value in found:
         if not isinstance(value, Tensor):

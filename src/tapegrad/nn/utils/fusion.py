@@ -88,6 +88,7 @@ def fuse_conv_bn_eval(conv: C, bn: BatchNorm, transpose: bool = False) -> C:
 
     Raises:
         ArgumentError: if one of them is in training mode, or there are no running statistics.
+        ShapeError: for another number of channels.
 
     Example:
         >>> import tapegrad as tg
@@ -98,6 +99,11 @@ def fuse_conv_bn_eval(conv: C, bn: BatchNorm, transpose: bool = False) -> C:
         True
     """
     mean, var = _statistics("fuse_conv_bn_eval", conv, bn)
+    if bn.num_features != conv.out_channels:
+        raise ShapeError(
+            f"fuse_conv_bn_eval: the normalisation has {bn.num_features} channels, the convolution gives "
+            f"{conv.out_channels}"
+        )
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
         fused.weight, fused.bias, mean, var, bn.eps, bn.weight, bn.bias, transpose

@@ -273,6 +273,7 @@ def register_parametrization(
 
     Raises:
         ArgumentError: if there is no such tensor, or something else than tensors comes out.
+        DtypeError: if `parametrization` is no module.
         DtypeError, ShapeError: if the result does not fit, unless `unsafe`. The module is as before.
 
     Example:
@@ -289,6 +290,11 @@ def register_parametrization(
         >>> [name for name, _ in layer.named_parameters()]
         ['bias', 'parametrizations.weight.original']
     """
+    if not isinstance(parametrization, Module):
+        raise DtypeError(
+            "register_parametrization: parametrization must be a module, got "
+            f"{type(parametrization).__name__}"
+        )
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
         held: Any = vars(module)["parametrizations"]
