@@ -512,3 +512,7 @@ def test_bad_arguments_are_refused_before_a_number_is_drawn(
     with pytest.raises(error, match=message):
         make()
     assert tg.equal(tg.get_rng_state(), before)
+
+
+def test_a_single_rate_gives_a_single_count() -> None:
+    assert tg.poisson(tg.tensor(50.0)).shape == () and tg.poisson(tg.tensor(0.0)).item() == 0

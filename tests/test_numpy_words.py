@@ -78,7 +78,7 @@ CALLS: dict[str, list[tuple[Any, ...]]] = {
     **{name: [(V,), (C, 1), (C,)] for name in ("cumsum", "cumprod", "nancumsum", "nancumprod")},
     **{name: [(V,), (C, {"axis": 1}), (C, {"axis": -1, "include_initial": True})] for name in ("cumulative_sum", "cumulative_prod")},
     "cov": [(M,), (V, W), (M, {"rowvar": False}), (M, N, False)], "corrcoef": [(M,), (V, W), (M, N), (M, None, False)], "bincount": [(K,), (K, X), (K, {"minlength": 6})],
-    "histogram": [(M,), (M, 4, (-1.0, 1.0)), (V, np.array([-1.0, 0.0, 1.0]))], "digitize": [(M, np.array([-0.5, 0.0, 0.5]))],
+    "histogram": [(M,), (M, 4, (-1.0, 1.0)), (V, np.array([-1.0, 0.0, 1.0])), (V, 3, {"weights": W})], "digitize": [(M, np.array([-0.5, 0.0, 0.5]))],
     "searchsorted": [(X, V)],
     # -- shape, joining, cutting
     "reshape": [(C, (6, 4)), (C, -1)], "ravel": [(C,)], "transpose": [(C,), (C, (1, 0, 2))], "swapaxes": [(C, 0, 2)],

@@ -124,6 +124,7 @@ DEVICES: dict[str, Callable[[], Any]] = {
     "positive weight": lambda: F.binary_cross_entropy_with_logits(M, M, pos_weight=far(3)),
     "weight of margins": lambda: F.multi_margin_loss(M, tg.tensor([0, 1]), weight=far(3)),
     "sorter": lambda: tg.searchsorted(V, V, sorter=far(3, dtype=tg.int64)),
+    "isin": lambda: tg.isin(V, far(3)),
     "out": lambda: tg.exp(V, out=far(3)),
 }
 

@@ -15,7 +15,7 @@ from calls import host, is_varied, label, listed, mapped
 from samples import ROWS, Row, Sample
 from tapegrad.tensor import Tensor
 
-EXAMPLES = 3
+EXAMPLES = 2
 
 
 def examples_of(row: Row) -> Iterator[list[Sample]]:

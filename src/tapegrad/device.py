@@ -264,7 +264,7 @@ def move(array: Any, where: Any) -> Any:
 
 def as_array(value: Any) -> Any:
     """What a computation returned, as an array: NumPy answers a scalar where the array is 0-d."""
-    if isinstance(value, np.generic):
+    if isinstance(value, (np.generic, int, float)):  # its generators answer Python numbers
         return np.asarray(value)
     if type(value) in wrapping:
         return value

@@ -1,7 +1,7 @@
 """Probability distributions under PyTorch's names: samples with gradients, densities, divergences."""
 
 from . import constraints, transforms
-from .bernoulli import Bernoulli, Binomial, Geometric, Poisson
+from .bernoulli import Bernoulli, Binomial, Geometric, NegativeBinomial, Poisson
 from .categorical import (
     Categorical,
     Multinomial,
@@ -9,8 +9,9 @@ from .categorical import (
     OneHotCategoricalStraightThrough,
 )
 from .distribution import Distribution
-from .elementary import Cauchy, Exponential, Laplace, Uniform
-from .gamma import Beta, Chi2, Dirichlet, Gamma, StudentT
+from .elementary import Cauchy, Exponential, HalfCauchy, Laplace, Uniform
+from .extremes import Gumbel, Pareto, Weibull
+from .gamma import Beta, Chi2, Dirichlet, Gamma, InverseGamma, StudentT
 from .independent import Independent
 from .kl import kl_divergence, register_kl
 from .mixture import MixtureSameFamily
@@ -54,18 +55,23 @@ __all__ = [
     "Exponential",
     "Gamma",
     "Geometric",
+    "Gumbel",
+    "HalfCauchy",
     "HalfNormal",
     "Independent",
     "IndependentTransform",
+    "InverseGamma",
     "Laplace",
     "LogNormal",
     "LogitRelaxedBernoulli",
     "MixtureSameFamily",
     "Multinomial",
     "MultivariateNormal",
+    "NegativeBinomial",
     "Normal",
     "OneHotCategorical",
     "OneHotCategoricalStraightThrough",
+    "Pareto",
     "Poisson",
     "PowerTransform",
     "RelaxedBernoulli",
@@ -78,6 +84,7 @@ __all__ = [
     "Transform",
     "TransformedDistribution",
     "Uniform",
+    "Weibull",
     "constraints",
     "kl_divergence",
     "register_kl",

@@ -1,4 +1,4 @@
-"""Distributions of trials with two outcomes: Bernoulli, geometric, binomial; and their relative, Poisson."""
+"""Distributions of trials with two outcomes: Bernoulli, geometric, binomial, negative binomial; and Poisson."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._typing import TensorLike
 from ..autograd import no_grad
 from ..errors import ArgumentError
 from ..ops.choose import where
-from ..ops.special import xlog1py, xlogy
+from ..ops.special import xlogy
 from ..patterns import arange
 from ..tensor import Tensor
 from . import constraints
@@ -175,11 +175,16 @@ class Geometric(_Trial):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             shape = self._extended_shape(sample_shape)
-            return drawn("geometric", shape, self.probs, self.probs) - 1  # NumPy counts all trials
+            probs = self.probs.double().clamp(
+                max=1 - 2**-53
+            )  # a failure has no finite logarithm at 1
+            waiting = drawn("standard_exponential", shape, probs)
+            return (-waiting / (-probs).log1p()).floor().to(self.probs.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        return xlog1py(value, -self.probs) + self.probs.log()
+        sure = (self.probs == 1) & (value == 0)  # 0 * log(0)
+        return value * (-where(sure, 0.0, self.probs)).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
         return self._entropy_of_trial() / self.probs
@@ -238,7 +243,8 @@ class Binomial(_Trial):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             shape = self._extended_shape(sample_shape)
-            return drawn("binomial", shape, self.probs, self.total_count.long(), self.probs)
+            probs = self.probs.detach()
+            return drawn("binomial", shape, probs, self.total_count.long(), probs)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
@@ -262,6 +268,66 @@ class Binomial(_Trial):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         return self._listed(self._one_count("enumerate_support") + 1, expand)
+
+
+class NegativeBinomial(_Trial):
+    """How many trials succeed before `total_count` have failed.
+
+    Args:
+        total_count: how many failures end it, a tensor or a number, not negative, also between whole ones.
+        probs: probability of a success, below 1, a tensor or a number.
+        logits: its log odds, instead.
+        validate_args: whether parameters and values are checked.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.distributions.NegativeBinomial(3.0, tg.tensor([0.25])).mean
+        tensor([1.])
+    """
+
+    arg_constraints: ClassVar[Any] = {
+        "total_count": constraints.greater_than_eq(0),
+        "probs": constraints.half_open_interval(0.0, 1.0),
+        "logits": constraints.real,
+    }
+    support = constraints.nonnegative_integer
+
+    total_count: Tensor
+
+    def __init__(
+        self,
+        total_count: TensorLike,
+        probs: TensorLike | None = None,
+        logits: TensorLike | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        super().__init__(probs, logits, validate_args, total_count=total_count)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.total_count * self.logits.exp()
+
+    @property
+    def mode(self) -> Tensor:
+        return ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.mean / (-self.logits).sigmoid()
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with no_grad():
+            shape = self._extended_shape(sample_shape)
+            rate = drawn("standard_gamma", shape, self.logits.double(), self.total_count)
+            return drawn("poisson", shape, self.logits, rate * self.logits.exp())
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        n = self.total_count
+        nothing = n + value == 0  # certain, while lgamma(0) is infinite
+        ways = (n + value).lgamma() - (1 + value).lgamma() - n.lgamma()
+        chances = -n * log_one_plus_exp(self.logits) - value * log_one_plus_exp(-self.logits)
+        return chances + where(nothing, 0.0, ways)
 
 
 class Poisson(Distribution):

@@ -14,6 +14,8 @@ from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
 from .parameters import broadcast_all, drawn, uniform
+from .transformed_distribution import TransformedDistribution
+from .transforms import AbsTransform
 
 
 class Uniform(Distribution):
@@ -77,7 +79,8 @@ class Uniform(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         inside = (self.low <= value) & (self.high > value)
-        return where(inside, -(self.high - self.low).log(), -math.inf)
+        width = self.high - self.low
+        return where(inside, width.new_zeros(()), -math.inf) - width.log()
 
     def cdf(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
@@ -277,3 +280,55 @@ class Cauchy(Distribution):
 
     def entropy(self) -> Tensor:
         return math.log(4 * math.pi) + self.scale.log()
+
+
+class HalfCauchy(TransformedDistribution):
+    """Distribution of `|x|` where x has a Cauchy distribution around 0.
+
+    Args:
+        scale: positive, a tensor or a number.
+        validate_args: whether parameters and values are checked.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.distributions.HalfCauchy(1.0).cdf(tg.tensor(1.0))
+        tensor(0.5000)
+    """
+
+    arg_constraints: ClassVar[Any] = {"scale": constraints.positive}
+    support = constraints.nonnegative
+
+    def __init__(self, scale: TensorLike, validate_args: bool | None = None) -> None:
+        base = Cauchy(0, scale, validate_args=False)
+        super().__init__(base, AbsTransform(), validate_args=validate_args)
+
+    @property
+    def scale(self) -> Tensor:
+        """The median."""
+        return self.base_dist.scale
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale.new_full(self.scale.shape, math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.scale.new_zeros(self.scale.shape)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.base_dist.variance
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        return where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        return 2 * self.base_dist.cdf(value) - 1
+
+    def icdf(self, value: Tensor) -> Tensor:
+        return self.base_dist.icdf((value + 1) / 2)
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() - math.log(2)

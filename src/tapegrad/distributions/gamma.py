@@ -1,4 +1,4 @@
-"""Gamma, chi-squared, Dirichlet, beta and Student's t distribution: those built on the gamma function.
+"""Gamma, chi-squared, inverse gamma, Dirichlet, beta and Student's t distribution: those built on the gamma function.
 
 Their samples carry gradients for the concentrations (`ops/reparameterised.py`).
 """
@@ -22,6 +22,8 @@ from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
 from .parameters import broadcast_all, standard_normal
+from .transformed_distribution import TransformedDistribution
+from .transforms import PowerTransform
 
 
 class Gamma(Distribution):
@@ -123,6 +125,60 @@ class Chi2(Gamma):
         new.concentration = self.concentration.expand(new._batch_shape)
         new.rate = self.rate.expand(new._batch_shape)
         return new
+
+
+class InverseGamma(TransformedDistribution):
+    """Distribution of `1 / x` where x has a gamma distribution.
+
+    Args:
+        concentration: positive, a tensor or a number.
+        rate: of x, which is the scale of 1 / x, positive.
+        validate_args: whether parameters and values are checked.
+
+    Example:
+        >>> import tapegrad as tg
+        >>> tg.distributions.InverseGamma(3.0, 4.0).mean
+        tensor(2.)
+    """
+
+    arg_constraints: ClassVar[Any] = {
+        "concentration": constraints.positive,
+        "rate": constraints.positive,
+    }
+    support = constraints.positive
+
+    def __init__(
+        self, concentration: TensorLike, rate: TensorLike, validate_args: bool | None = None
+    ) -> None:
+        base = Gamma(concentration, rate, validate_args=False)
+        super().__init__(base, PowerTransform(-1), validate_args=validate_args)
+
+    @property
+    def concentration(self) -> Tensor:
+        """The concentration."""
+        return self.base_dist.concentration
+
+    @property
+    def rate(self) -> Tensor:
+        """The rate of the gamma distribution."""
+        return self.base_dist.rate
+
+    @property
+    def mean(self) -> Tensor:
+        return where(self.concentration > 1, self.rate / (self.concentration - 1), math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.rate / (self.concentration + 1)
+
+    @property
+    def variance(self) -> Tensor:
+        a = self.concentration
+        return where(a > 2, self.rate.square() / ((a - 1).square() * (a - 2)), math.inf)
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return a + self.rate.log() + a.lgamma() - (1 + a) * a.digamma()
 
 
 class Dirichlet(Distribution):

@@ -23,6 +23,7 @@ from .bernoulli import Bernoulli, Binomial, Geometric, Poisson
 from .categorical import Categorical, OneHotCategorical
 from .distribution import Distribution
 from .elementary import Cauchy, Exponential, Laplace, Uniform
+from .extremes import Gumbel, Pareto
 from .gamma import Beta, Dirichlet, Gamma
 from .independent import Independent
 from .multivariate_normal import MultivariateNormal, half_log_det, mahalanobis
@@ -221,6 +222,21 @@ def _normal(p: Normal, q: Normal) -> Tensor:
     return 0.5 * (ratio + ((p.loc - q.loc) / q.scale).square() - 1 - ratio.log())
 
 
+@register_kl(Gumbel, Gumbel)
+def _gumbel(p: Gumbel, q: Gumbel) -> Tensor:
+    ratio = p.scale / q.scale
+    difference = (q.loc - p.loc) / q.scale
+    tail = (difference + (1 + ratio).lgamma()).exp()
+    return ratio * EULER + tail - ratio.log() - difference - (1 + EULER)
+
+
+@register_kl(Pareto, Pareto)
+def _pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    result = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return where(p.scale < q.scale, math.inf, result)
+
+
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
     if p.event_shape != q.event_shape:
@@ -267,7 +283,9 @@ def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tens
 @register_kl(Beta, Normal)
 @register_kl(Exponential, Normal)
 @register_kl(Gamma, Normal)
+@register_kl(Gumbel, Normal)
 @register_kl(Laplace, Normal)
+@register_kl(Pareto, Normal)
 @register_kl(Uniform, Normal)
 def _to_normal(p: Any, q: Normal) -> Tensor:
     square = p.variance + (p.mean - q.loc).square()
@@ -277,6 +295,7 @@ def _to_normal(p: Any, q: Normal) -> Tensor:
 
 @register_kl(Beta, Exponential)
 @register_kl(Gamma, Exponential)
+@register_kl(Pareto, Exponential)
 def _to_exponential(p: Any, q: Exponential) -> Tensor:
     return q.rate * p.mean - q.rate.log() - p.entropy()
 
@@ -302,6 +321,11 @@ def _exponential_gamma(p: Exponential, q: Gamma) -> Tensor:
     return _to_gamma(p, q, -p.rate.log() - EULER)
 
 
+@register_kl(Pareto, Gamma)
+def _pareto_gamma(p: Pareto, q: Gamma) -> Tensor:
+    return _to_gamma(p, q, p.scale.log() + 1 / p.alpha)
+
+
 @register_kl(Uniform, Gamma)
 def _uniform_gamma(p: Uniform, q: Gamma) -> Tensor:
     outside = p.low < 0
@@ -324,10 +348,45 @@ def _uniform_beta(p: Uniform, q: Beta) -> Tensor:
     return where(outside, math.inf, constants - logs - p.entropy())
 
 
+@register_kl(Uniform, Pareto)
+def _uniform_pareto(p: Uniform, q: Pareto) -> Tensor:
+    outside = p.low < q.scale
+    low, high = where(outside, 0.25, p.low), where(outside, 0.75, p.high)
+    logs = q.alpha.log() + q.alpha * q.scale.log() - (q.alpha + 1) * _mean_log(low, high)
+    return where(outside, math.inf, -logs - p.entropy())
+
+
 @register_kl(Beta, Uniform)
 def _beta_uniform(p: Beta, q: Uniform) -> Tensor:
     result = (q.high - q.low).log() - p.entropy()
     return where((q.low > 0) | (q.high < 1), math.inf, result)
+
+
+def _to_gumbel(p: Any, q: Gumbel, log_mean_exp: Tensor) -> Tensor:
+    """Given `log E_p[exp(-x / q.scale)]`."""
+    tail = (q.loc / q.scale + log_mean_exp).exp()
+    return q.scale.log() + (p.mean - q.loc) / q.scale + tail - p.entropy()
+
+
+@register_kl(Normal, Gumbel)
+def _normal_gumbel(p: Normal, q: Gumbel) -> Tensor:
+    return _to_gumbel(p, q, -p.loc / q.scale + 0.5 * (p.scale / q.scale).square())
+
+
+@register_kl(Exponential, Gumbel)
+def _exponential_gumbel(p: Exponential, q: Gumbel) -> Tensor:
+    return _to_gumbel(p, q, -(1 / (p.rate * q.scale)).log1p())
+
+
+@register_kl(Gamma, Gumbel)
+def _gamma_gumbel(p: Gamma, q: Gumbel) -> Tensor:
+    return _to_gumbel(p, q, -p.concentration * (1 / (p.rate * q.scale)).log1p())
+
+
+@register_kl(Uniform, Gumbel)
+def _uniform_gumbel(p: Uniform, q: Gumbel) -> Tensor:
+    width = (p.high - p.low) / q.scale
+    return _to_gumbel(p, q, (-(-width).expm1() / width).log() - p.low / q.scale)
 
 
 @register_kl(Normal, Laplace)
@@ -345,11 +404,14 @@ def _bernoulli_poisson(p: Bernoulli, q: Poisson) -> Tensor:
     return q.rate - p.probs * q.rate.log() - p.entropy()
 
 
-for _unbounded in (Exponential, Gamma, Laplace, Normal):
-    for _bounded in (Beta, Uniform):
+for _unbounded in (Exponential, Gamma, Gumbel, Laplace, Normal):
+    for _bounded in (Beta, Pareto, Uniform):
         register_kl(_unbounded, _bounded)(_infinite)
-for _two_sided in (Laplace, Normal):
+for _two_sided in (Gumbel, Laplace, Normal):
     for _one_sided in (Exponential, Gamma):
         register_kl(_two_sided, _one_sided)(_infinite)
+for _narrow in (Beta, Uniform):
+    register_kl(Pareto, _narrow)(_infinite)
+register_kl(Beta, Pareto)(_infinite)
 for _counts in (Bernoulli, Binomial):
     register_kl(Poisson, _counts)(_infinite)

@@ -102,7 +102,7 @@ class LogNormal(TransformedDistribution):
     def __init__(
         self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
     ) -> None:
-        base = Normal(loc, scale, validate_args=validate_args)
+        base = Normal(loc, scale, validate_args=False)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
 
     @property

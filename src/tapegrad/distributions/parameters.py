@@ -12,14 +12,14 @@ from .. import dtypes
 from ..autograd import enable_grad
 from ..creation import tensor
 from ..device import as_array, is_array, move
-from ..errors import ArgumentError, DtypeError, ShapeError
+from ..errors import ArgumentError, DtypeError, GraphError, ShapeError
 from ..ops.arrange import broadcast_tensors
 from ..ops.cast import as_operand, not_complex
 from ..ops.nn import softmax
 from ..ops.smooth import logsigmoid
 from ..random import numpy_generator
 from ..sampling import normal_numbers, uniform_numbers
-from ..tensor import Tensor, to_host, wrap
+from ..tensor import Tensor, wrap
 
 EULER = 0.5772156649015329
 
@@ -119,20 +119,24 @@ def uniform(shape: Sequence[int], like: Tensor) -> Tensor:
     kind = dtypes.finfo(like.dtype)
     numbers = uniform_numbers(tuple(shape), like.dtype, None)
     least = np.asarray(float(kind.tiny)).astype(like.dtype)
-    return wrap(move(np.maximum(numbers, least), like.device))
+    return wrap(move(as_array(np.maximum(numbers, least)), like.device))
 
 
 def drawn(method: str, shape: Sequence[int], like: Tensor, *parameters: Tensor) -> Tensor:
     """Numbers by a method of NumPy's generators, with the dtype and device of a tensor.
 
     Args:
-        method: name of the method; it is called with the parameters and a shape.
+        method: name of the method; it is called with the parameters, or with the shape.
         shape: of the result.
         like: the tensor.
         parameters: broadcast to the shape, on the host; floating ones in double precision.
     """
-    wide = [
-        to_host(p) if p.dtype.kind == "i" else to_host(p).astype(np.float64) for p in parameters
-    ]
-    numbers = as_array(getattr(numpy_generator(None), method)(*wide, size=tuple(shape)))
+    stream = numpy_generator(None)
+    if not hasattr(stream, method):
+        raise GraphError(
+            f"vmap: {method} numbers cannot be drawn inside of vmap; draw them outside"
+        )
+    arguments: list[Any] = [move(p.expand(shape).array, "cpu") for p in parameters]
+    arguments = [a if a.dtype.kind == "i" else a.astype(np.float64) for a in arguments]
+    numbers = as_array(getattr(stream, method)(*(arguments or [tuple(shape)])))
     return wrap(move(numbers.astype(like.dtype), like.device))

@@ -137,8 +137,8 @@ class ExpRelaxedCategorical(_OfCategorical):
     Example:
         >>> import tapegrad as tg
         >>> d = tg.distributions.ExpRelaxedCategorical(0.5, tg.tensor([0.5, 0.5]))
-        >>> d.rsample().exp().sum()
-        tensor(1.)
+        >>> d.rsample((3,)).shape
+        (3, 2)
     """
 
     # the support is a surface, and rounding leaves it

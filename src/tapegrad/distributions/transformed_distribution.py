@@ -125,3 +125,8 @@ class TransformedDistribution(Distribution):
     def icdf(self, value: Tensor) -> Tensor:
         x = self.base_dist.icdf(self._rising(value))
         return ComposeTransform(self.transforms)(x)
+
+    def __repr__(self) -> str:
+        if self.arg_constraints:
+            return super().__repr__()
+        return f"{type(self).__name__}({self.base_dist!r}, {self.transforms!r})"

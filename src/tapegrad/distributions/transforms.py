@@ -114,7 +114,7 @@ class Transform:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return f"{type(self).__name__}({', '.join(map(str, self._key()))})"
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -34,29 +34,30 @@ def replacing(path: str) -> Iterator[str]:
     folder = os.path.dirname(target)
     made = os.path.join(folder, f".tapegrad-{secrets.token_hex(8)}.tmp")
     try:
-        handle = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, "save: there is no such folder", folder) from None
+    os.close(handle)
     try:
-        with suppress(FileNotFoundError):
-            os.chmod(made, stat.S_IMODE(os.stat(target).st_mode))
+        mode = os.stat(target if os.path.exists(target) else made).st_mode
         yield made
-        os.fsync(handle)
-        os.close(handle)
-        handle = -1
+        os.chmod(made, stat.S_IMODE(mode))  # the writer may have made another file of that name
+        _flush(made, os.O_RDWR)
         os.replace(made, target)
     except BaseException:
-        if handle >= 0:
-            os.close(handle)
         with suppress(FileNotFoundError):
             os.unlink(made)
         raise
     if os.name == "posix":  # the new name too must survive a loss of power
-        folder_handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(folder_handle)
-        finally:
-            os.close(folder_handle)
+        _flush(folder, os.O_RDONLY)
+
+
+def _flush(path: str, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write(path: str, arrays: dict[str, Any], structure: Any) -> None:
@@ -89,8 +90,8 @@ def write(path: str, arrays: dict[str, Any], structure: Any) -> None:
                 )
 
 
-def read(path: str, verify: bool) -> tuple[Any, dict[str, Any]]:
-    """The structure in a file, None if it has none, and its arrays by name in the order of the file.
+def read(path: str, verify: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What `write` was given: (structure,), or () of a file of others, and the arrays by name.
 
     Raises:
         FileFormatError: for a file that is damaged or no safetensors file.
@@ -106,7 +107,7 @@ def read(path: str, verify: bool) -> tuple[Any, dict[str, Any]]:
     for name, array in arrays.items():
         check_bools(array, f"tensor {name!r} of {path}")
     if text is None:
-        return None, arrays
+        return (), arrays
     about = _about(path, text)
     digests = about["sha256"]
     if digests.keys() != arrays.keys():
@@ -118,7 +119,7 @@ def read(path: str, verify: bool) -> tuple[Any, dict[str, Any]]:
                 f"load: tensor {name!r} of {path} does not match its checksum; the file is damaged "
                 "(verify=False reads it all the same)"
             )
-    return about["structure"], arrays
+    return (about["structure"],), arrays
 
 
 def _digest(array: Any) -> str:

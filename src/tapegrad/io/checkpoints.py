@@ -26,8 +26,8 @@ def save(obj: Any, path: Path) -> None:
     after loading. Values are kept, gradients and `requires_grad` are not.
 
     Args:
-        obj: tensors, NumPy arrays and scalars, dtypes, numbers, strings, bytes, None, and lists, tuples, dicts
-            and `OrderedDict` of these, such as state dicts.
+        obj: tensors, NumPy arrays and scalars, dtypes, numbers, strings, bytes, None, and lists, tuples, dicts,
+            `OrderedDict` and `Counter` of these, such as state dicts.
         path: of the file; by custom it ends in `.safetensors`.
 
     Raises:
@@ -101,7 +101,7 @@ def load(path: Path, device: Any = None, *, verify: bool = True) -> Any:
             raise FileFormatError(
                 f"load: {name} is a pickle, which could run anything; it is not read"
             )
-    structure, arrays = archive.read(name, verify)
+    found, arrays = archive.read(name, verify)
     fetched: dict[str, Any] = {}
 
     def fetch(key: str, as_tensor: bool, seen_as: str | None) -> Any:
@@ -114,10 +114,10 @@ def load(path: Path, device: Any = None, *, verify: bool = True) -> Any:
             fetched[key] = array if device is None else move(array, device)
         return wrap(fetched[key][...])
 
-    if structure is None:
+    if not found:
         return {key: fetch(key, True, None) for key in arrays}
     try:
-        return Decoder(fetch).decode(structure)
+        return Decoder(fetch).decode(found[0])
     except FileFormatError as error:
         raise FileFormatError(f"{error} ({name})") from None
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:

@@ -1,5 +1,6 @@
 """The pickles of PyTorch's files, read by an interpreter of their data alone.
 
+No message shows an object of the pickle's: tuples that share their parts would take forever to print.
 It knows the opcodes that build containers, numbers and strings. A name in the pickle is looked up in a
 short table; nothing is imported, and nothing but that table's functions is called.
 
@@ -150,6 +151,8 @@ class _Machine:
                 stack.append(self._named(argument.replace(" ", ".", 1)))
             case "STACK_GLOBAL":
                 attribute, module = self._pop(), self._pop()
+                if type(attribute) is not str or type(module) is not str:
+                    raise FileFormatError("load: the pickle is damaged: a name is no text")
                 stack.append(self._named(f"{module}.{attribute}"))
             case "BINPERSID":
                 stack.append(self._persistent(self._pop()))
@@ -157,7 +160,7 @@ class _Machine:
                 args, made = self._pop(), self._pop()
                 if not isinstance(made, Maker) or type(args) is not tuple:
                     raise FileFormatError(
-                        f"load: the pickle calls {str(made)[:60]}, which is not allowed"
+                        f"load: the pickle calls a {type(made).__name__}, which is not allowed"
                     )
                 stack.append(made(*args))
             case "BUILD":

@@ -7,7 +7,7 @@ else is an object with one key that says what it is, such as `{"tuple": [1, 2]}`
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -71,6 +71,8 @@ class Encoder:
             return {"tuple": self._items(value, path)}
         if kind is dict:
             return {"dict": self._pairs(value, path)}
+        if kind is Counter:  # the milestones of MultiStepLR
+            return {"counter": self._pairs(value, path)}
         if kind is OrderedDict:
             return self._ordered(value, path)
         if isinstance(value, Tensor):
@@ -226,6 +228,8 @@ class Decoder:
                 return tuple(self.decode(item, depth + 1) for item in given)
             case "dict", list():
                 return self._filled({}, given, depth)
+            case "counter", list():
+                return self._filled(Counter(), given, depth)
             case "ordered", list():
                 made = self._filled(OrderedDict(), given, depth)
                 if len(entry) == 2:

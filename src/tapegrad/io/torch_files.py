@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -212,9 +212,11 @@ def _tuple(items: Any) -> tuple[Any, ...]:
     return tuple(items)
 
 
-def _device(name: Any, *index: Any) -> Device:
+def _device(name: Any, index: Any = None) -> Device:
+    if type(name) is not str or type(index) not in (int, type(None)):
+        raise FileFormatError("load: a device has no name")
     try:
-        return Device(name, *index)
+        return Device(name, index)
     except TapegradError as error:
         raise FileFormatError(f"load: {error}") from None
 
@@ -225,7 +227,17 @@ def _ordered(pairs: Any = ()) -> OrderedDict[Any, Any]:
     return OrderedDict()
 
 
-def _bytes(text: Any, encoding: Any) -> bytes:
+def _counter(counts: Any) -> Counter[Any]:
+    if not isinstance(counts, dict):  # which has simple keys
+        raise FileFormatError("load: a Counter is written as no PyTorch does")
+    return Counter(counts)
+
+
+def _no_bytes() -> bytes:
+    return b""
+
+
+def _encoded(text: Any, encoding: Any) -> bytes:
     if type(text) is not str or encoding != "latin1":
         raise FileFormatError("load: bytes are written as no PyTorch does")
     return text.encode("latin1")
@@ -243,7 +255,7 @@ def _set(items: Any) -> set[Any]:
 
 def _dtype(code: Any, *_: Any) -> np.dtype[Any]:
     if type(code) is not str or code[:1] not in "biufc" or np.dtype(code).name not in NAMES:
-        raise FileFormatError(f"load: NumPy's dtype {code!r} is not known here")
+        raise FileFormatError("load: a dtype of NumPy's is not known here")
     return np.dtype(code).newbyteorder("<")  # the state that follows says so
 
 
@@ -268,10 +280,13 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "torch._tensor._rebuild_from_type_v2": _of_type,
     "torch.Size": _tuple,
     "torch.device": _device,
+    "collections.Counter": _counter,
     "collections.OrderedDict": _ordered,
-    "_codecs.encode": _bytes,
+    "_codecs.encode": _encoded,
     "numpy.dtype": _dtype,
     # the names of Python 3 and 2, of NumPy 2 and 1
+    "builtins.bytes": _no_bytes,
+    "__builtin__.bytes": _no_bytes,
     "builtins.complex": _complex,
     "__builtin__.complex": _complex,
     "builtins.set": _set,

@@ -127,14 +127,13 @@ def _steps(f: Tensor, dim: int, spacing: Any) -> Any:
     if not isinstance(spacing, Tensor) and not is_array(spacing):
         return spacing
     coordinates = as_operand(spacing, "gradient", "spacing")
-    if not coordinates.ndim:
-        return coordinates.item()
-    if coordinates.shape != (f.shape[dim],):
+    n = f.shape[dim]
+    if coordinates.ndim and coordinates.shape != (n,):
         raise ShapeError(
-            f"gradient: dimension {dim} has {f.shape[dim]} samples, its coordinates are "
-            f"{coordinates.shape}"
+            f"gradient: dimension {dim} has {n} samples, its coordinates are {coordinates.shape}"
         )
-    return reshape(diff(coordinates), (1,) * dim + (-1,) + (1,) * (f.ndim - 1 - dim))
+    steps = diff(coordinates) if coordinates.ndim else coordinates.expand(n - 1)
+    return reshape(steps, (1,) * dim + (-1,) + (1,) * (f.ndim - 1 - dim))
 
 
 @implements(np.gradient)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, kernels
-from ..device import move
+from ..device import as_array, move
 from ..kernels.quantile_slopes import beta_quantile_slope, gamma_quantile_slope
 from ..record import OUT, record, record2
-from ..tensor import Tensor, to_host
+from ..tensor import Tensor
 from .arithmetic import singular
 from .cast import as_operand
 
@@ -36,10 +36,10 @@ def standard_gamma(concentration: Tensor) -> Tensor:
     from ..random import numpy_generator  # a layer above, looked up when it runs
 
     a = concentration.array
-    drawn = np.asarray(numpy_generator(None).standard_gamma(_wide(concentration)))
+    drawn = as_array(numpy_generator(None).standard_gamma(_wide(concentration)))
     least = float(dtypes.finfo(a.dtype).tiny)  # no logarithm of a sample may be infinite
     drawn = np.maximum(drawn.astype(a.dtype, copy=False), a.dtype.type(least))
-    z = move(drawn, concentration.device)
+    z = move(as_array(drawn), concentration.device)
     return record(z, (_standard_gamma_vjp,), (concentration,), (a, OUT))
 
 
@@ -81,7 +81,7 @@ def _dirichlet_sample_vjp(g, a, x):
 
 
 def _wide(parameter: Tensor) -> Any:
-    return to_host(parameter).astype(np.float64)
+    return move(parameter.array, "cpu").astype(np.float64)
 
 
 # -- their derivatives, recorded when a gradient is ---------------------------------------------------

@@ -28,7 +28,7 @@ except ImportError as error:
 
 __all__ = ["gradient_property"]
 
-EXAMPLES = 50
+EXAMPLES = 100
 
 
 def gradient_property(
@@ -172,7 +172,7 @@ def _expression(value: Any) -> str:
 
 def _array(array: HostArray) -> str:
     if 0 in array.strides and array.size > 1:
-        kept = array[tuple(slice(None, 1) if s == 0 else slice(None) for s in array.strides)]
+        kept = array[tuple(slice(None, 1) if s == 0 else slice(None) for s in array.strides)].copy()
         return f"np.broadcast_to({_array(kept)}, {array.shape})"
     layouts = [n for n in LAYOUTS if LAYOUTS[n](array).strides == array.strides]
     if array.flags.c_contiguous or not layouts:

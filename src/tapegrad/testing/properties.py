@@ -146,12 +146,20 @@ def _assert_any_cotangent(run: Run, u: Arrays, slack: float) -> None:
         found = run.pull([change(c) for c in u])
         _compare(found, plain, slack, f"the gradient of {{}} depends on whether the incoming gradient "
                  f"is {layout}", names)  # fmt: skip
-    ones = [np.ones_like(c) for c in u]
-    spread = [np.broadcast_to(np.ones((), c.dtype), c.shape) for c in u]
-    _compare(
-        run.pull(spread), run.pull(ones), slack,
-        "the gradient of {} depends on whether the incoming gradient is expanded", names,
-    )  # fmt: skip
+    for axis in (None, 0, -1):
+        spread = [_spread(c, axis) for c in u]
+        _compare(
+            run.pull(spread), run.pull([c.copy() for c in spread]), slack,
+            "the gradient of {} depends on whether the incoming gradient is expanded", names,
+        )  # fmt: skip
+
+
+def _spread(array: HostArray, axis: int | None) -> HostArray:
+    """The array with a dimension, or all, whose elements are one in memory."""
+    if not array.size or not array.ndim:
+        return array
+    kept = array.ravel()[:1].reshape((1,) * array.ndim) if axis is None else array.take([0], axis)
+    return np.broadcast_to(kept, array.shape)
 
 
 def _assert_adjoint(run: Run, u: Arrays, v: Arrays, slack: float) -> None:
@@ -292,9 +300,12 @@ def _assert_no_cycle(subject: TensorSubject, u: Arrays) -> None:
     gc.disable()
     try:
         traces = _traces(subject, u)
-        if any(trace() is not None for trace in traces):
+        alive = [trace for trace in traces if trace() is not None]
+        if alive:
             gc.collect()
-            if all(trace() is None for trace in traces):
+            if any(
+                trace() is None for trace in alive
+            ):  # the others are kept on purpose, by a cache
                 raise _fail(
                     "what was recorded refers to itself in a circle, so its memory waits for the garbage "
                     "collector: a Function's ctx, or a closure, holds its own result"
@@ -307,9 +318,14 @@ def _assert_no_cycle(subject: TensorSubject, u: Arrays) -> None:
 def _traces(subject: TensorSubject, u: Arrays) -> list[weakref.ref[Any]]:
     run = subject.run(subject.arrays)
     run.pull(u)
-    return [
-        weakref.ref(part)
-        for o in run.outputs
-        for part in (o, o.node)
-        if part is not None and all(part is not leaf.node for leaf in run.leaves)
-    ]
+    parts: list[Any] = [*run.outputs]
+    nodes = [o.node for o in run.outputs]
+    leaves = {leaf.node for leaf in run.leaves}
+    seen: set[Any] = {None, *leaves}
+    while nodes:
+        node = nodes.pop()
+        if node not in seen and node is not None:
+            seen.add(node)
+            nodes += node.parents
+            parts += [node, *(rule.ctx for rule in node.rules if hasattr(rule, "ctx"))]
+    return [weakref.ref(part) for part in parts]

@@ -58,18 +58,18 @@ def shapes(
     return _shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side)
 
 
-def _one_first(low: int, high: int) -> SearchStrategy[int]:
-    """Sizes that shrink to 1, and only then to 0: no elements make a poor example."""
-    sizes = sorted(range(low, high + 1), key=lambda n: (n == 0, n))
-    return st.sampled_from(sizes)
-
-
 @st.composite
 def _shapes(
     draw: Draw, min_dims: int, max_dims: int, min_side: int, max_side: int
 ) -> tuple[int, ...]:
-    dims = draw(st.integers(min_dims, max_dims))
-    return tuple(draw(_one_first(min_side, max_side)) for _ in range(dims))
+    # more dimensions are more often drawn: there are more of such shapes, and they show more
+    dims = draw(
+        st.sampled_from([d for d in range(min_dims, max_dims + 1) for _ in range(3 + 2 * d)])
+    )
+    sides = [draw(st.sampled_from(range(max(min_side, 1), max_side + 1))) for _ in range(dims)]
+    if dims and not min_side and draw(st.sampled_from([False] * 9 + [True])):
+        sides[draw(st.integers(0, dims - 1))] = 0
+    return tuple(sides)
 
 
 def tensors(
@@ -190,8 +190,10 @@ def _broadcastable(draw: Draw, count: int, shape: Any, more: dict[str, Any]) -> 
     domains = domain if isinstance(domain, tuple) else (domain,) * count
     made = []
     for i in range(count):
-        kept = whole[draw(st.integers(0, len(whole))) :] if draw(st.booleans()) else whole
-        own = tuple(1 if n > 1 and draw(st.booleans()) else n for n in kept)
+        how = draw(st.sampled_from(["whole", "whole", "fewer", "ones", "both"]))
+        own = whole[draw(st.integers(0, len(whole))) :] if how in ("fewer", "both") else whole
+        if how in ("ones", "both"):
+            own = tuple(1 if n > 1 and draw(st.booleans()) else n for n in own)
         made.append(draw(tensors(shape=own, **{**more, "domain": domains[i]})))
     return tuple(made)
 
@@ -279,7 +281,7 @@ def _einsums(
     draw: Draw, max_operands: int, max_letters: int, max_side: int, dtype: Any
 ) -> tuple[Any, ...]:
     letters = "ijkl"[: draw(st.integers(1, min(max_letters, 4)))]
-    sides = {letter: draw(_one_first(1, max_side)) for letter in letters}
+    sides = {letter: draw(st.integers(1, max_side)) for letter in letters}
     terms = [
         "".join(draw(st.lists(st.sampled_from(letters), max_size=3)))
         for _ in range(draw(st.integers(1, max_operands)))

@@ -157,7 +157,12 @@ class TensorSubject(Subject):
         self.devices += [p.device for p in named.values()]
 
         def call(*leaves: Tensor) -> Any:
-            passed = list(given)
+            passed = [
+                tensor_of(wide(_kept(v)), v.device)
+                if double and isinstance(v, Tensor) and i not in places and differentiable(v)
+                else v
+                for i, v in enumerate(given)
+            ]
             for i, leaf in zip(places, leaves, strict=False):
                 passed[i] = leaf
             values = dict(zip(named, leaves[len(places) :], strict=True))

@@ -1,0 +1,90 @@
+"""From positions to batches, in the main process and in workers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from .collate import default_collate
+from .columns import Columns, columns_of
+from .sampler import as_positions
+
+
+class MapFetcher:
+    """Batches of a dataset with positions.
+
+    Args:
+        dataset: maps positions to samples.
+        collate_fn: makes a batch of samples.
+        batched: whether positions come in batches.
+    """
+
+    def __init__(self, dataset: Any, collate_fn: Callable[[Any], Any], batched: bool) -> None:
+        self.dataset = dataset
+        self.collate_fn = collate_fn
+        self.batched = batched
+        self.columns: Columns | None = None
+        if batched and collate_fn is default_collate:
+            self.columns = columns_of(dataset)
+
+    def fetch(self, where: Any) -> Any:
+        """The batch at some positions, or the sample at one."""
+        if not self.batched:
+            return self.collate_fn(self.dataset[where])
+        if self.columns is not None:
+            rows = where if isinstance(where, range) and where.step == 1 else as_positions(where)
+            if isinstance(rows, range) or rows.dtype.kind == "i":
+                return self.columns.build(self.columns.read(rows))
+        where = where.tolist() if isinstance(where, np.ndarray) else list(where)
+        if getattr(self.dataset, "__getitems__", None):
+            return self.collate_fn(self.dataset.__getitems__(where))
+        return self.collate_fn([self.dataset[i] for i in where])
+
+
+class StreamFetcher:
+    """Batches of a stream.
+
+    Args:
+        dataset: an iterable of samples.
+        collate_fn: makes a batch of samples.
+        batch_size: samples of a batch; None for samples as they are.
+        drop_last: leave out a last batch that is smaller.
+        skip: batches to read and throw away.
+        state: of the dataset or its iterator, loaded instead of skipping.
+    """
+
+    def __init__(
+        self, dataset: Any, collate_fn: Callable[[Any], Any], batch_size: int | None, drop_last: bool,
+        skip: int = 0, state: Any = None,
+    ) -> None:  # fmt: skip
+        self.collate_fn = collate_fn
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+        if state is not None and hasattr(dataset, "load_state_dict"):
+            dataset.load_state_dict(state)
+        self.samples: Iterator[Any] = iter(dataset)
+        self.holder = self.samples if hasattr(self.samples, "state_dict") else dataset
+        if state is not None:
+            if not hasattr(dataset, "load_state_dict"):
+                self.samples.load_state_dict(state)  # type: ignore[attr-defined]
+        else:
+            for _ in islice(self.samples, skip * (batch_size or 1)):
+                pass
+
+    def fetch(self) -> Any:
+        """The next batch; StopIteration after the last."""
+        if self.batch_size is None:
+            return self.collate_fn(next(self.samples))
+        batch = list(islice(self.samples, self.batch_size))
+        if not batch or (self.drop_last and len(batch) < self.batch_size):
+            raise StopIteration
+        return self.collate_fn(batch)
+
+    def state(self) -> Any:
+        """Where the stream is, if it can tell."""
+        if callable(getattr(self.holder, "state_dict", None)):
+            return self.holder.state_dict()
+        return None
