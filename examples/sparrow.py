@@ -117,7 +117,7 @@ def train(recipe: Recipe, seed: int, steps: int, device: str = "cpu") -> Outcome
             answers = model(x)
             error, spread = (answers - y).abs().mean().item(), answers.std().item()
     if not math.isfinite(error):
-        verdict = "exploded"
+        error, verdict = math.inf, "exploded"
     elif spread < 0.01:
         verdict = "vanished"  # one answer to everything
     else:
@@ -260,8 +260,7 @@ def draw(
         left += counts
     for row, name in enumerate(names):
         error = np.median([outcome.error for outcome in outcomes[name]])
-        text = f"{error:.2f}" if np.isfinite(error) else "nan"
-        bars.text(left[row] * 1.02, row, text, va="center", fontsize=9)
+        bars.text(left[row] * 1.02, row, f"{error:.2f}", va="center", fontsize=9)
     bars.invert_yaxis()
     bars.set(title="Ends of the seeds, and their median error", xlim=(0, left[0] * 1.12))
     bars.set_xticks([])

@@ -67,6 +67,26 @@ def test_a_length_below_one_is_an_error(name, option, example, capsys):
     assert f"{option} must be at least 1, got 0" in capsys.readouterr().err
 
 
+def test_digits_say_what_to_install_where_scikit_learn_is_missing(tmp_path):
+    script = str(EXAMPLES / "digits.py")
+    program = (
+        "import runpy, sys; sys.modules['sklearn'] = None; sys.argv = ['digits.py', '--smoke'];"
+        f"runpy.run_path({script!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 1
+    assert "sklearn" in done.stderr
+    assert "pip install -e '.[examples]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["layers", "miniflow", "sparrow", "tensorslow"])
+def test_all_runs_on_the_named_device(name, example, tmp_path):
+    example(name).main(["--smoke", "--device", "standin", "--out", str(tmp_path / "picture.png")])
+
+
 def miniflow_in_numpy(gradient_of: float, epochs: int) -> tuple[np.ndarray, np.ndarray]:
     """Train the 3-4-2 network by hand; `gradient_of` times the mean squared error is descended."""
     w1 = np.arange(1, 13).reshape(3, 4) / 10
@@ -170,7 +190,8 @@ def test_layers_show_what_the_layers_do(example):
     shown = {part.title.split(":")[0]: part.arrays for part in layers.gallery()}
     assert len(shown) == 11
     assert shown["Dense"]["output"].tolist() == [[4, 1]]
-    assert shown["Flatten"]["output"].tolist() == [sum(shown["Flatten"]["input"].tolist(), [])]
+    row = shown["Flatten"]
+    assert row["output"].tolist() == row["input"].reshape(1, 16).tolist()
     assert shown["Convolution"]["output"].tolist() == [[4, 3, 4], [2, 4, 3], [2, 3, 4]]
     assert shown["Max pooling 2 x 2"]["output"].tolist() == [[6, 8], [3, 4]]
     assert shown["Average pooling 2 x 2"]["output"].tolist() == [[3.25, 5.25], [2, 2]]

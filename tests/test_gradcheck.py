@@ -392,6 +392,22 @@ def test_they_are_where_pytorch_has_them_and_load_when_asked_for() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_without_hypothesis_the_rest_works() -> None:
+    code = """
+import sys; sys.modules["hypothesis"] = None
+import tapegrad as tg
+tg.testing.gradcheck(tg.exp, tg.ones(2, dtype=tg.float64, requires_grad=True))
+for name in ("strategies", "gradient_property"):
+    try:
+        getattr(tg.testing, name)
+    except tg.errors.DependencyError as error:
+        assert "tapegrad[testing]" in str(error)
+    else:
+        raise AssertionError(name)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.torch
 def test_signatures_are_pytorchs() -> None:
     torch = pytest.importorskip("torch")

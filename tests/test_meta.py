@@ -12,6 +12,7 @@ from typing import Any
 
 import tapegrad as tg
 import tapegrad.debug
+import tapegrad.testing.strategies
 from calls import over
 from samples import BY_NAME, TABLES
 
@@ -43,7 +44,7 @@ LAYERS = [
     {"__init__"},
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-SPLIT_OK = {"nn/utils", "utils/__init__", "utils/checkpoint"}  # PyTorch's own public paths
+SPLIT_OK = {"nn/utils", "utils/__init__", "utils/checkpoint", "utils/data"}  # PyTorch's own public paths
 
 
 def unit(path: Path) -> str:
@@ -172,10 +173,14 @@ MODULES = [
     tg.special,
     tg.func,
     tg.debug,
+    tg.testing,
+    tg.testing.strategies,
+    tg.io,
     tg.distributions,
     tg.autograd.functional,
     tg.autograd.graph,
     tg.utils.checkpoint,
+    tg.utils.data,
 ]
 PUBLIC = {id(value): (name, value) for module in MODULES for name, value in public(module)}
 ITEMS = sorted(PUBLIC.values(), key=lambda item: item[0])

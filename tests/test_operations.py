@@ -394,17 +394,8 @@ def operands() -> list[np.ndarray]:
 
 def test_the_checker_passes_a_right_gradient() -> None:
     right = _record(_rule(lambda g, x, y: g * y))
-    found = gradients.taped(right, operands())  # type: ignore[arg-type]
-    assert gradients.agree_along(right, operands(), found, "cpu")  # type: ignore[arg-type]
     gradients.check(right, operands())  # type: ignore[arg-type]
     gradients.check_second(right, operands())  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("mistake", WRONG)
-def test_a_seeded_mistake_shows_along_a_random_direction(mistake: str) -> None:
-    operation = _record(WRONG[mistake])
-    found = gradients.taped(operation, operands())  # type: ignore[arg-type]
-    assert not gradients.agree_along(operation, operands(), found, "cpu")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mistake", WRONG)

@@ -184,7 +184,6 @@ __all__ = [
     "int16",
     "int32",
     "int64",
-    "io",
     "is_grad_enabled",
     "linalg",
     "load",

@@ -41,8 +41,8 @@ def replacing(path: str) -> Iterator[str]:
     try:
         mode = os.stat(target if os.path.exists(target) else made).st_mode
         yield made
-        os.chmod(made, stat.S_IMODE(mode))  # the writer may have made another file of that name
         _flush(made, os.O_RDWR)
+        os.chmod(made, stat.S_IMODE(mode))  # the writer may have made another file of that name
         os.replace(made, target)
     except BaseException:
         with suppress(FileNotFoundError):

@@ -1,8 +1,8 @@
 """The pickles of PyTorch's files, read by an interpreter of their data alone.
 
-No message shows an object of the pickle's: tuples that share their parts would take forever to print.
 It knows the opcodes that build containers, numbers and strings. A name in the pickle is looked up in a
-short table; nothing is imported, and nothing but that table's functions is called.
+short table; nothing is imported, and nothing but that table's functions is called. Nothing that the pickle
+built is hashed or printed unseen: tuples that share their parts would take forever.
 
 References:
     Python's `pickletools`, which documents every opcode and takes a pickle apart without running it.
@@ -78,7 +78,7 @@ def read_pickle(data: bytes, named: Callable[[str], Any], persistent: Callable[[
     Raises:
         FileFormatError: for a name or an opcode that is not known.
     """
-    machine = _Machine(named, persistent)
+    machine = _Machine(named, persistent, len(data))
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name == "STOP":
             break
@@ -91,10 +91,13 @@ def read_pickle(data: bytes, named: Callable[[str], Any], persistent: Callable[[
 class _Machine:
     """Stack and memory of the interpreter."""
 
-    def __init__(self, named: Callable[[str], Any], persistent: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, named: Callable[[str], Any], persistent: Callable[[Any], Any], size: int
+    ) -> None:
         self.stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._find, self._persistent = named, persistent
+        self._copies = 8 * size + 1000  # items and letters in arguments of calls
 
     def run(self, name: str, argument: Any) -> None:
         """Carry out one opcode."""
@@ -162,6 +165,10 @@ class _Machine:
                     raise FileFormatError(
                         f"load: the pickle calls a {type(made).__name__}, which is not allowed"
                     )
+                # what is called twice with the same long text must not make the file grow
+                self._copies -= sum(len(a) for a in args if isinstance(a, (str, list, tuple, dict)))
+                if self._copies < 0:
+                    raise FileFormatError("load: the pickle copies more than there is in it")
                 stack.append(made(*args))
             case "BUILD":
                 state = self._pop()

@@ -132,9 +132,9 @@ class Encoder:
 
     def _array(self, kind: str, array: Any, path: tuple[Any, ...]) -> Any:
         name = _checked(array.dtype, path)
-        host = backend_of(array).to_host(array)
         saved = self._saved_before(array)
         if saved is None:
+            host = backend_of(array).to_host(array)
             saved = self._names[_memory(array)] = self._free_name(path)
             host = host.astype(host.dtype.newbyteorder("="), copy=False)
             if not host.flags.c_contiguous:

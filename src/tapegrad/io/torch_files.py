@@ -148,7 +148,7 @@ class _Reader:
             raise FileFormatError(
                 f"load: storage {storage.name!r} is seen as a tensor beyond all memory"
             )
-        memory = self._elements(storage.name, dtype, numel)
+        memory = self._marked(storage.name, dtype, numel, metadata)
         try:
             made = as_strided(wrap(memory[...]), tuple(size), tuple(stride), offset)
         except TapegradError as error:
@@ -156,12 +156,22 @@ class _Reader:
         repeats = any(n > 1 and step == 0 for n, step in zip(size, stride, strict=True))
         if repeats and isinstance(memory, np.ndarray):
             made.array.flags.writeable = False  # of an expanded tensor: elements share places
-        for key in metadata or ():
-            if key not in ("conj", "neg"):
-                raise FileFormatError(f"load: a tensor with the mark {key!r} is not known here")
-            change = np.conj if key == "conj" else np.negative
-            made = wrap(change(made.array)) if metadata[key] else made
         return made
+
+    def _marked(self, key: str, dtype: str, numel: int, metadata: Any) -> Any:
+        """The elements of a storage, conjugated or negated where PyTorch has put that off."""
+        elements = self._elements(key, dtype, numel)
+        if not metadata:
+            return elements
+        if not isinstance(metadata, dict) or not metadata.keys() <= {"conj", "neg"}:
+            raise FileFormatError("load: a tensor has marks that are not known here")
+        for mark, change in (("conj", np.conj), ("neg", np.negative)):
+            if metadata.get(mark) is True:
+                key = f"{mark} {key}"
+                if key not in self._read:
+                    self._read[key] = change(elements)
+                elements = self._read[key]
+        return elements
 
     def _elements(self, key: str, dtype: str, numel: int) -> Any:
         """All elements of a storage, on the device; read once."""

@@ -10,9 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
+from ..errors import DependencyError
 from .subject import HostArray
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise DependencyError(
+        f"tapegrad.testing.strategies: hypothesis cannot be imported ({error}); install it with "
+        "pip install 'tapegrad[testing]'"
+    ) from None
+
+__all__ = ["DOMAINS", "SQUARE", "in_complex", "st"]
 
 Draw = Callable[[Any], Any]
 Domain = Callable[[Draw, tuple[int, ...]], HostArray]

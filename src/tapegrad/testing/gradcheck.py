@@ -52,7 +52,7 @@ def gradcheck(
         eps: step of the differences.
         atol, rtol: how far analytic and numeric may differ, `atol + rtol * |numeric|`.
         raise_exception: False returns False instead.
-        nondet_tol: how far two replays, or two calls, may differ.
+        nondet_tol: how far two replays, or two calls, may differ; infinity does without the second ones.
         check_undefined_grad: whether outputs left out count as zero gradients.
         check_grad_dtypes: whether gradients have the dtypes of their inputs.
         check_batched_grad: whether `vmap` over replays gives the same as a loop.

@@ -12,21 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..creation import tensor
-from ..errors import ArgumentError, DependencyError
+from ..errors import ArgumentError
 from ..tensor import Tensor
+from .domains import DOMAINS, SQUARE, in_complex, st
 from .layouts import LAYOUTS
 from .subject import HostArray, tensor_of
-
-try:
-    from hypothesis import strategies as st
-    from hypothesis.strategies import SearchStrategy
-except ImportError as error:
-    raise DependencyError(
-        f"tapegrad.testing.strategies: hypothesis cannot be imported ({error}); install it with "
-        "pip install 'tapegrad[testing]'"
-    ) from None
-
-from .domains import DOMAINS, SQUARE, in_complex
 
 __all__ = ["broadcastable", "einsums", "indices", "shapes", "tensors"]
 
@@ -35,12 +25,12 @@ Draw = Callable[[Any], Any]
 
 def _chosen(draw: Draw, given: Any) -> Any:
     """A value, drawn if a strategy for it was given."""
-    return draw(given) if isinstance(given, SearchStrategy) else given
+    return draw(given) if isinstance(given, st.SearchStrategy) else given
 
 
 def shapes(
     min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 3
-) -> SearchStrategy[tuple[int, ...]]:
+) -> st.SearchStrategy[tuple[int, ...]]:
     """Draw shapes, 0-d and without elements among them.
 
     Args:
@@ -79,7 +69,7 @@ def tensors(
     device: Any = "cpu",
     domain: Any = "real",
     requires_grad: bool = True,
-) -> SearchStrategy[Tensor]:
+) -> st.SearchStrategy[Tensor]:
     """Draw tensors.
 
     Args:
@@ -160,7 +150,7 @@ def _laid(draw: Draw, layout: Any, array: HostArray, domain: str) -> HostArray:
 
 def broadcastable(
     count: int = 2, shape: Any = None, **more: Any
-) -> SearchStrategy[tuple[Tensor, ...]]:
+) -> st.SearchStrategy[tuple[Tensor, ...]]:
     """Draw tensors whose shapes broadcast to one.
 
     Args:
@@ -198,7 +188,7 @@ def _broadcastable(draw: Draw, count: int, shape: Any, more: dict[str, Any]) -> 
     return tuple(made)
 
 
-def indices(shape: tuple[int, ...], arrays: bool = True) -> SearchStrategy[Any]:
+def indices(shape: tuple[int, ...], arrays: bool = True) -> st.SearchStrategy[Any]:
     """Draw what may stand in the brackets of `x[...]`.
 
     Integers, slices with steps of both signs, `None` and `...`, integer tensors that broadcast against each
@@ -249,7 +239,7 @@ def _indices(draw: Draw, shape: tuple[int, ...], arrays: bool) -> Any:
 
 def einsums(
     max_operands: int = 3, max_letters: int = 4, max_side: int = 3, dtype: Any = np.float64
-) -> SearchStrategy[tuple[Any, ...]]:
+) -> st.SearchStrategy[tuple[Any, ...]]:
     """Draw einsum equations with operands that fit: `(equation, operand, ...)`.
 
     Letters repeat within an operand (diagonals), stand in one operand only (sums), and the result is any choice

@@ -132,7 +132,7 @@ class DataLoader:
         self._started = 0  # epochs
         self._running: weakref.ref[Iteration] | None = None
         self._left: tuple[Begun, Any] | None = None  # by the last epoch, when it was given up
-        self._length: int | None = None  # batches of a stream, if it was asked for
+        self._length: int | None = None  # samples of a stream, if it was asked for
         self._loaded: dict[str, Any] | None = None
         self._ready = True
 
@@ -146,12 +146,10 @@ class DataLoader:
     def __len__(self) -> int:
         if not self._stream:
             return len(self.batch_sampler if self._batched else self.sampler)
-        samples = len(self.dataset)
+        samples = self._length = len(self.dataset)
         if self.batch_size is None:
-            self._length = samples
-        else:
-            self._length = batch_count(samples, self.batch_size, self.drop_last)
-        return self._length
+            return samples
+        return batch_count(samples, self.batch_size, self.drop_last)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pool": None, "_running": None, "_own_from": None}  # no processes
@@ -208,7 +206,7 @@ class DataLoader:
             self.dataset, self._stream, self.collate_fn, self.batch_size, self.drop_last,
             self._batched, self.worker_init_fn, self.num_workers,
         )  # fmt: skip
-        pool = Pool(self._context, job, begun.base_seed, self.timeout)
+        pool = Pool(self._context or multiprocessing, job, begun.base_seed, self.timeout)
         if self.persistent_workers:
             self._pool = pool
         return pool
@@ -382,7 +380,7 @@ def _check_order(
 
 def _context(context: Any, num_workers: int) -> Any:
     if context is None:
-        return multiprocessing  # as it is when workers start; asking now would fix the start method
+        return None  # asking now would fix the start method of the program
     if not num_workers:
         raise ArgumentError(
             "DataLoader: multiprocessing_context needs workers, got it with num_workers=0"

