@@ -173,13 +173,15 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
     parser.add_argument("--out", default="digits.png", help="where the picture goes")
-    parser.add_argument("--smoke", action="store_true", help="one epoch and a small picture")
+    parser.add_argument("--smoke", action="store_true", help="one short epoch and a small picture")
     options = parser.parse_args(arguments)
     epochs = 1 if options.smoke else options.epochs
     if epochs < 1:
         parser.error(f"--epochs must be at least 1, got {epochs}")
 
     data = digits(options.device)
+    if options.smoke:
+        data = data._replace(x=data.x[:512], y=data.y[:512])
     tg.manual_seed(options.seed)
     start = time.perf_counter(), time.process_time()
     model, losses, accuracies = train(data, epochs)

@@ -2,8 +2,8 @@
 
 The usual recipe of such a first network, weights between 0 and 1 and plain gradient descent on one
 sample at a time, seems to work: its loss falls from millions to about 3. In truth the first step is
-so large that every ELU unit ends far below zero, where its slope is none, and the network answers
-nearly the same number to everything. Or the step is larger still, and the answer is not a number.
+so large that every ELU unit of the first layer ends far below zero, where its slope is none, and the
+network answers the same number to everything. Or the step is larger still, and it answers none at all.
 
 Three exercises follow: the gradients by hand in NumPy beside `backward`; what cures the exploding and
 vanishing gradients and what does not; and that networks learn logic (all functions of two bits) and

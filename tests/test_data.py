@@ -39,6 +39,9 @@ from tapegrad.utils.data import (
     random_split,
 )
 
+# Python 3.12 warns whenever a program with threads forks
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+
 
 def plain(value: Any) -> Any:
     """A batch as lists, for comparison."""
@@ -210,6 +213,14 @@ def test_a_saved_batch_is_not_stale_because_another_one_was_changed() -> None:
     assert w.grad is not None and w.grad.tolist() == [0.0, 1.0]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_two_iterations_over_one_loader_do_not_disturb_each_other(workers: int) -> None:
+    loader = DataLoader(rows(6), 2, num_workers=workers)
+    for one, other in zip(loader, loader, strict=True):
+        assert plain(one) == plain(other)
+    assert batches(loader) == batches(DataLoader(rows(6), 2))
+
+
 def test_rows_of_a_recorded_tensor_are_recorded() -> None:
     x = tg.ones(4, 2, requires_grad=True)
     for batch in DataLoader(TensorDataset(x), 2):
@@ -232,9 +243,10 @@ def test_a_changed_dataset_is_read_as_it_is() -> None:
     assert batches(loader) == [[[0, 5, 0]]]
 
 
-def test_devices_keep_their_batches(device: str) -> None:
-    x = tg.arange(10, device=device)
-    for shuffle in (False, True):
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_devices_keep_their_batches(device: str, shuffle: bool) -> None:
+    for where in (device, "standin"):
+        x = tg.arange(10, device=where)
         found = [batch[0] for batch in DataLoader(TensorDataset(x), 4, shuffle)]
         assert {str(batch.device) for batch in found} == {str(x.device)}
         assert sorted(tg.cat(found).tolist()) == list(range(10))
@@ -266,6 +278,10 @@ def test_out_of_range_is_refused() -> None:
         list(DataLoader(ConcatDataset([rows(2), rows(2)]), batch_sampler=[[4]]))
     with pytest.raises(IndexError):
         ConcatDataset([rows(2)])[2]
+    with pytest.raises(IndexError):
+        list(DataLoader(rows(4), 3, sampler=SequentialSampler(range(5))))
+    with pytest.raises(IndexError):
+        list(DataLoader(Subset(rows(4), range(2)), batch_sampler=[range(1, 3)]))
 
 
 # -- random numbers --------------------------------------------------------------------------------

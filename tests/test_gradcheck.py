@@ -377,6 +377,17 @@ def test_memory_layout_reaches_the_function() -> None:
     x = tg.from_numpy(np.arange(6.0).reshape(2, 3)[::-1].T).requires_grad_()
     gradcheck(lambda x: seen.append(x.array.strides) or x * x, x)  # type: ignore[func-returns-value]
     assert set(seen) == {x.array.strides}
+    seen.clear()
+    column = tg.from_numpy(np.broadcast_to(np.ones(1), (3, 10**9))[:, :1]).requires_grad_()
+    sparse = tg.from_numpy(
+        np.lib.stride_tricks.as_strided(np.ones(9), (2,), (64,))
+    ).requires_grad_()
+    gradcheck(lambda x, y: seen.append(y.array.strides) or x * y, (column, sparse))  # type: ignore[func-returns-value]
+    assert set(seen) == {(64,)}
+    wide = tg.from_numpy(np.ones((2, 1000))[:, 0]).requires_grad_()
+    seen.clear()
+    gradcheck(lambda x: seen.append(x.array.strides) or x * x, wide)  # type: ignore[func-returns-value]
+    assert set(seen) == {(8,)}  # not worth its gaps
 
 
 # -- where they are ----------------------------------------------------------------------------------

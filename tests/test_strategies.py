@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -278,3 +281,19 @@ def test_other_libraries_functions_have_the_same_properties() -> None:
         assert_gradients(lambda x: (2 * x, lambda g: np.float32(2) * g.astype("f4")), x)
     with pytest.raises(GradcheckError, match="vjp changes the incoming gradient"):
         assert_gradients(lambda x: (2 * x, lambda g: np.multiply(g, 2, out=g)), x)
+
+
+# -- the page about all this -------------------------------------------------------------------------
+
+
+def test_the_page_prints_what_it_shows() -> None:
+    page = Path(__file__).parents[1] / "docs/testing.md"
+    sessions = re.findall(r"```pycon\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(sessions) == 4
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    names: dict[str, Any] = {}
+    for session in sessions:
+        parsed = doctest.DocTestParser().get_doctest(session, names, "testing.md", None, 0)
+        runner.run(parsed, clear_globs=False)
+        names.update(parsed.globs)
+    assert runner.failures == 0

@@ -15,7 +15,11 @@ import tapegrad as tg
 import tapegrad.utils.data
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+# Python 3.12 warns whenever a program with threads forks
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),
+]
 
 Point = namedtuple("Point", ["x", "y"])
 BOTH = (tg, torch)
@@ -74,6 +78,9 @@ LOADERS: dict[str, Callable[[Any], Any]] = {
     "sampler": lambda f: u(f).DataLoader(data(f), 2, sampler=[6, 1, 1]),
     "batch sampler": lambda f: u(f).DataLoader(data(f), batch_sampler=[[1, 2], [3], [0, 6, 5]]),
     "negative positions": lambda f: u(f).DataLoader(data(f), batch_sampler=[[-1, 2]]),
+    "negative positions of a concat": lambda f: u(f).DataLoader(
+        u(f).ConcatDataset([data(f, 4), data(f, 3, 50)]), batch_sampler=[[-1, 2, -7], [-4]]
+    ),
     "collate_fn": lambda f: u(f).DataLoader(data(f), 3, collate_fn=list),
     "keys": lambda f: u(f).DataLoader({"a": 1, "b": 2}, 2, sampler=["b", "a"]),
     "stream": lambda f: u(f).DataLoader(stream(f), 3),

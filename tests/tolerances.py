@@ -28,8 +28,6 @@ EXACT = Tolerance(0.0, 0.0)  # integers and bools
 # 1e-10 at h = 1e-5, for functions and derivatives of order one.
 STEP = 1e-5
 DIFFERENCES = Tolerance(1e-6, 1e-7)
-# Along a random direction 99 of 100 right gradients are nearer than 1e-9; the others are looked at by element.
-ALONG = Tolerance(1e-8, 1e-8)
 
 
 def of(dtype: Any) -> Tolerance:

@@ -115,10 +115,11 @@ class Check:
             for place in np.argwhere(~self.close(matrix, numeric[key]))
         ]
 
-        def badness(item: Any) -> float:
+        def badness(item: Any) -> tuple[float, float]:
             key, place = item
             gap = abs(analytic[key][place] - numeric[key][place])
-            return float(gap) if np.isfinite(gap) else np.inf
+            rounded = float(f"{gap:.6g}")  # of equals the first
+            return rounded if np.isfinite(gap) else np.inf, float(f"{abs(numeric[key][place]):.6g}")
 
         places.sort(key=badness, reverse=True)
         for key, place in places[:EXAMINED]:

@@ -24,7 +24,10 @@ Function = Callable[..., Any]
 
 
 def laid_like(values: HostArray, like: HostArray) -> HostArray:
-    """A copy of the values with the strides of another array, except where elements share memory."""
+    """A copy of the values with the strides of another array.
+
+    Contiguous where elements share memory, or where the copy would be mostly gaps.
+    """
     if 0 in like.strides and values is like:
         return np.broadcast_to(like, like.shape)
     size = like.itemsize
@@ -35,7 +38,10 @@ def laid_like(values: HostArray, like: HostArray) -> HostArray:
         return np.array(values, like.dtype, order="C")
     steps = [s // size * (n - 1) for s, n in zip(like.strides, like.shape, strict=True)]
     low = sum(s for s in steps if s < 0)
-    room = np.zeros(sum(s for s in steps if s > 0) - low + 1, like.dtype)
+    span = sum(s for s in steps if s > 0) - low + 1
+    if span > 64 * like.size:
+        return np.array(values, like.dtype, order="C")
+    room = np.zeros(span, like.dtype)
     laid: HostArray = np.ndarray(like.shape, like.dtype, room, -low * size, like.strides)
     laid[...] = values
     if not np.array_equal(laid, values.astype(like.dtype), equal_nan=True):  # elements overlap

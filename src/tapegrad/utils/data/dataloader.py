@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic
 
 from ...errors import ArgumentError, StateDictError
 from ...random import Generator, default_generator
 from ...tensor import wrap
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset
+from .dataset import IterableDataset, T
 from .iteration import Begun, InBlocks, InProcess, Iteration, WithWorkers
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, batch_count, epoch_order
 from .workers import Job, Pool
@@ -19,7 +19,7 @@ from .workers import Job, Pool
 _FIXED = {"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"}
 
 
-class DataLoader:
+class DataLoader(Generic[T]):
     """Batches of a dataset.
 
     Datasets in memory (`TensorDataset`, tensors, arrays, and `Subset`, `ConcatDataset`, `StackDataset`
@@ -273,6 +273,7 @@ class DataLoader:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go to where another loader was: the next epoch is the rest of the one it was in.
 
+        Generators, also the sampler's own, are set when that epoch begins.
         The loader must be made with the same arguments; `num_workers` may differ unless the dataset
         is a stream.
 

@@ -35,8 +35,8 @@ class MapFetcher:
         if not self.batched:
             return self.collate_fn(self.dataset[where])
         if self.columns is not None:
-            rows = where if isinstance(where, range) and where.step == 1 else as_positions(where)
-            if isinstance(rows, range) or rows.dtype.kind == "i":
+            rows = as_positions(where)
+            if rows.dtype.kind == "i":
                 return self.columns.build(self.columns.read(rows))
         where = where.tolist() if isinstance(where, np.ndarray) else list(where)
         if getattr(self.dataset, "__getitems__", None):

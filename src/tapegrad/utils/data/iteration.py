@@ -10,9 +10,12 @@ from itertools import islice
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ...errors import TapegradError
 from .columns import BLOCK, Columns
 from .fetching import MapFetcher, StreamFetcher
+from .sampler import as_positions
 from .workers import Ended, Failure, Pool
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class Iteration:
     it was is then left with the loader.
     """
 
-    def __init__(self, loader: DataLoader, begun: Begun) -> None:
+    def __init__(self, loader: DataLoader[Any], begun: Begun) -> None:
         self.loader = loader
         self.begun = begun
         self.finished = False
@@ -99,7 +102,7 @@ class InBlocks(Iteration):
 
     @classmethod
     def of(
-        cls, loader: DataLoader, begun: Begun, place: Any, order: Any, size: int, count: int
+        cls, loader: DataLoader[Any], begun: Begun, place: Any, order: Any, size: int, count: int
     ) -> InBlocks | None:
         """The iteration, or None if the dataset cannot be read so."""
         columns = MapFetcher(loader.dataset, loader.collate_fn, True).columns
@@ -107,6 +110,8 @@ class InBlocks(Iteration):
             return None
         if place is not None and place.get("done"):
             return None
+        if isinstance(order, range) and order.stop > len(loader.dataset):
+            order = as_positions(order)  # a slice would end early, where rows must be refused
         self = cls(loader, begun)
         self.given = 0 if place is None else place["position"]
         self.plan = columns, order, size, count
@@ -121,7 +126,7 @@ class InBlocks(Iteration):
         while given < full:
             k = min(some, full - given)
             arrays = columns.read(order[given * size : (given + k) * size])
-            cut = [iter(array.reshape(k, size, *array.shape[1:])) for array in arrays]
+            cut = [_entries(array.reshape(k, size, *array.shape[1:])) for array in arrays]
             given += k
             self.given, self.cut = given, cut[0]
             yield from columns.each(cut)
@@ -135,6 +140,13 @@ class InBlocks(Iteration):
         return {"position": self.given - length_hint(self.cut)}
 
 
+def _entries(array: Any) -> Iterator[Any]:
+    """Views of the entries of the first dimension; arrays of devices do not like to be iterated."""
+    if isinstance(array, np.ndarray):
+        return iter(array)
+    return iter([array[i] for i in range(len(array))])
+
+
 class InProcess(Iteration):
     """Batches read one by one, in this process.
 
@@ -143,7 +155,7 @@ class InProcess(Iteration):
     """
 
     def __init__(
-        self, loader: DataLoader, begun: Begun, place: Any, batches: Iterator[Any] | None
+        self, loader: DataLoader[Any], begun: Begun, place: Any, batches: Iterator[Any] | None
     ) -> None:
         place = place or {"position": 0}
         self.position = place["position"]
@@ -210,7 +222,7 @@ class WithWorkers(Iteration):
 
     def __init__(
         self,
-        loader: DataLoader,
+        loader: DataLoader[Any],
         pool: Pool,
         begun: Begun,
         place: Any,
