@@ -28,7 +28,7 @@ def tree(path: Path) -> ast.Module:
 
 # From the bottom up; a file imports only from its own layer and those below it.
 LAYERS = [
-    {"errors", "_typing", "memory", "equivalents"},
+    {"errors", "_typing", "memory", "equivalents", "hooking"},
     {"kernels"},
     {"device", "dtypes", "stamps", "tensor", "tape", "record", "_printing", "batching"},
     {"engine", "gradients"},

@@ -544,3 +544,17 @@ def test_a_hook_after_accumulation_sees_the_filled_gradient_of_its_leaf() -> Non
     assert len(seen) == 2 and w.grad.tolist() == [-4.0, -4.0]
     with pytest.raises(tg.errors.GraphError, match="only leaves"):
         (w * 2).register_post_accumulate_grad_hook(update)
+
+
+@pytest.mark.parametrize("register", ["register_hook", "register_post_accumulate_grad_hook"])
+def test_a_hook_that_mentions_its_tensor_keeps_nothing_alive(register: str) -> None:
+    def use() -> weakref.ref[tg.Tensor]:
+        x = tg.ones(2, requires_grad=True)
+        getattr(x, register)(lambda g: g * x)
+        (x * 2).sum().backward()
+        return weakref.ref(x)
+
+    gone = use()
+    gc.collect()
+    assert gone() is None
+    assert not tg.tape.hooks.data

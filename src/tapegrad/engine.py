@@ -65,7 +65,7 @@ def replay(
             else:
                 pending[node] = g
     guard = _Guard()
-    hooked = hooks.data  # type: ignore[attr-defined]  # whose emptiness is seen without a call
+    hooked = hooks.data  # whose emptiness is seen without a call
     token = recording_mode.set(create_graph)
     try:
         while order:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import count
@@ -15,6 +14,7 @@ from . import stamps
 from ._typing import DType
 from .device import as_array
 from .errors import DtypeError, GraphError, ShapeError
+from .hooking import HookTable
 from .kernels import packed
 from .tape import Leaf, Node, hooks
 from .tensor import Tensor, raw, wrap
@@ -24,7 +24,7 @@ new = object.__new__
 RETAIN = -1  # key of the hook that fills `grad` of a non-leaf: it runs after all others
 _deposit_lock = threading.Lock()
 # Functions called with a leaf once its `grad` has been filled, by handle.
-deposited_hooks: weakref.WeakKeyDictionary[Node, dict[int, Any]] = weakref.WeakKeyDictionary()
+deposited_hooks = HookTable("deposited")
 
 
 def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
@@ -81,10 +81,10 @@ def deposit(found: dict[Node, Any], given: Iterable[Any] = ()) -> None:
                 grad.node = None
             else:
                 _deposit_one(tensor, g, taken)
-    if deposited_hooks.data:  # type: ignore[attr-defined]  # whose emptiness is seen without a call
+    if deposited_hooks.data:
         for node in found:
             tensor = node.tensor() if isinstance(node, Leaf) else None
-            for hook in tuple(deposited_hooks.get(node, {}).values()) if tensor is not None else ():
+            for hook in tuple(deposited_hooks.get(node).values()) if tensor is not None else ():
                 hook(tensor)
 
 

@@ -231,12 +231,12 @@ def retain_grad(self: Tensor) -> None:
             gradient = own(g if g.node is not None else g.array.copy(), set())
             tensor._grad = gradient if tensor.grad is None else tensor.grad + gradient
 
-    hooks.setdefault(self.node, {}).setdefault(RETAIN, keep)
+    hooks.setdefault(self.node).setdefault(RETAIN, keep)
 
 
 def retains_grad(self: Tensor) -> bool:
     """Whether `retain_grad` was called."""
-    return self.node is not None and RETAIN in hooks.get(self.node, ())
+    return self.node is not None and RETAIN in hooks.get(self.node)
 
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -253,7 +253,7 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     """
     if self.node is None:
         raise GraphError("register_hook: the tensor does not require grad")
-    mine = hooks.setdefault(self.node, {})
+    mine = hooks.setdefault(self.node)
     handle = RemovableHandle(mine)
     mine[handle.id] = hook
     return handle
@@ -277,7 +277,7 @@ def register_post_accumulate_grad_hook(
     """
     if not isinstance(self.node, Leaf):
         raise GraphError("register_post_accumulate_grad_hook: only leaves that require grad have one")
-    mine = deposited_hooks.setdefault(self.node, {})
+    mine = deposited_hooks.setdefault(self.node)
     handle = RemovableHandle(mine)
     mine[handle.id] = hook
     return handle
@@ -330,11 +330,12 @@ def _set_data(self: Tensor, value: Tensor) -> None:
     self.array = value.array[...]
     if self.node is not None:
         # a new node: operations already recorded go on referring to the old values
-        mine = hooks.pop(self.node, {})
+        moved = [(table, table.pop(self.node)) for table in (hooks, deposited_hooks)]
         self.node = None
         creation.require_grad(self)
-        if mine and self.node is not None:
-            hooks[self.node] = mine
+        for table, mine in moved:
+            if mine and self.node is not None:
+                table[self.node] = mine
 
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:

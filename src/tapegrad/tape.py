@@ -13,12 +13,13 @@ why no two tensors share one array object.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from ._typing import DType, Rule, Shape
 from .errors import GraphError
+from .hooking import HookTable
 from .stamps import tick
 from .tensor import Tensor, wrap
 
@@ -44,7 +45,7 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__", "dtype", "parents", "rules", "saved", "seq", "shape", "value",
+        "__weakref__", "dtype", "hooks", "parents", "rules", "saved", "seq", "shape", "value",
     )  # fmt: skip
 
     parents: tuple[Node | None, ...]
@@ -94,7 +95,7 @@ class Node:
 
 
 # Functions called with a node's gradient, by handle. Beside the tape, since few nodes have any.
-hooks: weakref.WeakKeyDictionary[Node, dict[int, Callable[..., Any]]] = weakref.WeakKeyDictionary()
+hooks = HookTable("hooks")
 
 
 class Pair(Node):
@@ -113,7 +114,7 @@ class Pair(Node):
 class Leaf(Node):
     """The node of a tensor that the user made: gradients end here, in `tensor.grad`."""
 
-    __slots__ = ("tensor",)
+    __slots__ = ("deposited", "tensor")
 
     tensor: weakref.ref[Tensor]
 

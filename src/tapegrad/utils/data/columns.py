@@ -87,6 +87,8 @@ def _each_tensor(arrays: list[Any]) -> Iterator[Any]:
 
 
 def _each_list(arrays: list[Any]) -> Iterator[Any]:
+    if len(arrays) == 1:  # 0.1 us less per batch than by `zip`
+        return ([wrap(array)] for array in arrays[0])
     return map(list, zip(*[map(wrap, array) for array in arrays], strict=True))
 
 
