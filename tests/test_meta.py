@@ -44,7 +44,12 @@ LAYERS = [
     {"__init__"},
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-SPLIT_OK = {"nn/utils", "utils/__init__", "utils/checkpoint", "utils/data"}  # PyTorch's own public paths
+SPLIT_OK = {
+    "nn/utils",
+    "utils/__init__",
+    "utils/checkpoint",
+    "utils/data",
+}  # PyTorch's own public paths
 
 
 def unit(path: Path) -> str:

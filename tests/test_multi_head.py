@@ -180,5 +180,5 @@ def test_what_pytorch_refuses_is_refused():
         with pytest.raises(error, match=fragment):
             layer(*args, **kwargs)
     for sizes in ((5, 2), (0, 1), (4, 0)):
-        with pytest.raises(errors.ArgumentError, match="multiple|positive"):
+        with pytest.raises(errors.ArgumentError, match=r"multiple|positive"):
             tg.nn.MultiheadAttention(*sizes)

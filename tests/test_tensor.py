@@ -104,7 +104,9 @@ def test_numpy_functions_record():
     x = tg.tensor([[1.0, 2.0]], dtype=tg.float64, requires_grad=True)
     y = np.concatenate([np.sin(x), np.sum(x, axis=0, keepdims=True)])
     assert isinstance(y, tg.Tensor) and y.requires_grad
-    with pytest.raises(DtypeError, match=r"np\.roots is not recorded .* use tapegrad\.linalg\.eigvals"):
+    with pytest.raises(
+        DtypeError, match=r"np\.roots is not recorded .* use tapegrad\.linalg\.eigvals"
+    ):
         np.roots(x)
     with pytest.raises(DtypeError, match=r"np\.spacing is not recorded"):
         np.spacing(x)

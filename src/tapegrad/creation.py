@@ -220,9 +220,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return wrap(namespace.from_dlpack(ext_tensor))
 
 
-def legacy_tensor(
-    cls: type, *args: Any, dtype: DTypeLike = None, device: Any = None
-) -> Tensor:
+def legacy_tensor(cls: type, *args: Any, dtype: DTypeLike = None, device: Any = None) -> Tensor:
     """`Tensor(2, 3)` is uninitialised, `Tensor(data)` a copy, both in the default dtype."""
     kind = dtypes.as_dtype(dtype)
     if len(args) == 1 and not isinstance(args[0], int):
@@ -233,7 +231,9 @@ def legacy_tensor(
             raise DtypeError(
                 f"Tensor: data must be {kind}, got {data.dtype}; convert it with .to(tapegrad.{kind})"
             )
-        made = tensor(data.detach() if isinstance(data, Tensor) else data, dtype=kind, device=device)
+        made = tensor(
+            data.detach() if isinstance(data, Tensor) else data, dtype=kind, device=device
+        )
     else:
         made = empty(*(args or (0,)), dtype=kind, device=device)
     out: Tensor = object.__new__(cls)
@@ -489,14 +489,26 @@ def full_like(
 
 @implements(np.zeros_like)
 def _np_zeros_like(
-    a: Tensor, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    a: Tensor,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Tensor:
     return wrap(np.zeros_like(a.array, dtype=dtype, shape=shape))
 
 
 @implements(np.ones_like)
 def _np_ones_like(
-    a: Tensor, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    a: Tensor,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Tensor:
     return wrap(np.ones_like(a.array, dtype=dtype, shape=shape))
 

@@ -276,7 +276,9 @@ def register_post_accumulate_grad_hook(
         GraphError: if the tensor does not require grad, or is not a leaf.
     """
     if not isinstance(self.node, Leaf):
-        raise GraphError("register_post_accumulate_grad_hook: only leaves that require grad have one")
+        raise GraphError(
+            "register_post_accumulate_grad_hook: only leaves that require grad have one"
+        )
     mine = deposited_hooks.setdefault(self.node)
     handle = RemovableHandle(mine)
     mine[handle.id] = hook

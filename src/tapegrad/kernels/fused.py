@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from . import kernel
@@ -73,7 +75,7 @@ def masked(g, mask):
     return np.where(mask, g, np.zeros_like(g, shape=()))
 
 
-_BITS = {np.float32: np.dtype(np.int32), np.float64: np.dtype(np.int64)}
+_BITS: dict[Any, Any] = {np.float32: np.dtype(np.int32), np.float64: np.dtype(np.int64)}
 
 
 @masked.register(np.ndarray)

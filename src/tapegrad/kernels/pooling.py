@@ -7,6 +7,7 @@ the result and the positions of the input that they read, as slices or as arrays
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -149,13 +150,14 @@ def _maxima_at(x, stages):
     nan = x.dtype.kind == "f" and (x.__class__ is not np.ndarray or bool(np.isnan(x).any()))
     most = max(number for _, _, taps, _ in stages for *_, number in taps)
     small = np.uint8 if most < 256 else np.int32
-    plane, taken = x.shape[x.ndim - len(stages) :], []  # the tap taken along each dimension so far
+    plane = x.shape[x.ndim - len(stages) :]
+    taken: list[Any] = []  # the tap taken along each dimension so far
     for dim, size, taps, (first, base, step, _) in stages[::-1]:
         behind = (slice(None),) * (-dim - 1)
         out = np.full_like(x, _lowest(x), shape=_resized(x, dim, size))
         tap = np.empty_like(out, dtype=small)
         tap[...] = first.reshape(-1, *(1,) * len(behind))
-        taken = [(t, np.take(t, base + step * first, axis=t.ndim + dim)) for t in taken]
+        begun = [(t, np.take(t, base + step * first, axis=t.ndim + dim)) for t in taken]
         for where, at, number in taps:
             place = (Ellipsis, where, *behind)
             best, part = out[place], _read(x, at, dim)
@@ -164,9 +166,9 @@ def _maxima_at(x, stages):
                 better |= np.isnan(part)
             np.maximum(best, part, out=best)
             _replace(tap[place], small(number), better)
-            for before, after in taken:
+            for before, after in begun:
                 _replace(after[place], _read(before, at, dim), better)
-        x, taken = out, [tap, *(after for _, after in taken)]
+        x, taken = out, [tap, *(after for _, after in begun)]
     index = None
     for n, tap, (dim, *_, (_, base, step, last)) in zip(plane, taken, stages, strict=True):
         along = (-1, *(1,) * (-dim - 1))

@@ -24,7 +24,7 @@ METHODS = __all__
 
 def _apply(ufunc: Any, op: str, input: Any, other: Any, ordered: bool = False) -> Tensor:
     x, y = raw(input), raw(other)
-    dtype = getattr(x, "dtype", None)
+    dtype: Any = getattr(x, "dtype", None)
     if dtype is not getattr(y, "dtype", 0):
         input, other = promoted(op, (input, other))
         x, y = raw(input), raw(other)

@@ -149,7 +149,9 @@ def transpose(input: Tensor, dim0: Any, dim1: int | None = None) -> Tensor:
     input = as_operand(input, "transpose")
     if dim1 is None:
         if not isinstance(dim0, (tuple, list)):
-            raise ArgumentError(f"transpose: needs two dimensions or a sequence of all, got {dim0!r}")
+            raise ArgumentError(
+                f"transpose: needs two dimensions or a sequence of all, got {dim0!r}"
+            )
         return permute(input, tuple(dim0))
     a = normal_dim("transpose", dim0, input.ndim)
     b = normal_dim("transpose", dim1, input.ndim)
@@ -507,7 +509,13 @@ swapaxes = swapdims = transpose
 
 @implements(np.reshape)
 def _np_reshape(
-    a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
+    a: Any,
+    /,
+    shape: Any = None,
+    order: str = "C",
+    *,
+    newshape: Any = None,
+    copy: bool | None = None,
 ) -> Any:
     if order not in ("C", "A"):
         raise ArgumentError(f"np.reshape: tensors have the order 'C', got {order!r}")
@@ -555,7 +563,12 @@ def _np_broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 
 @implements(np.concatenate)
 def _np_concatenate(
-    arrays: Any, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+    arrays: Any,
+    axis: int | None = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
 ) -> Any:
     parts = [flatten(a) for a in arrays] if axis is None else list(arrays)
     joined = cat(parts, axis or 0)

@@ -66,7 +66,7 @@ def _gelu_vjp(g, x, p):
     return g * (p + x * (np.exp(x * (x * -0.5)) / SQRT_2PI))
 
 
-_gelu_vjp.recompute = lambda x, p: (x, kernels.ndtr(x))  # type: ignore[attr-defined]
+_gelu_vjp.recompute = lambda x, p: (x, kernels.ndtr(x))
 
 
 CUBIC, FAR = 0.044715, 10.0  # beyond FAR the tanh is 1 in every dtype, and x**2 must not overflow
@@ -121,7 +121,7 @@ def _silu_vjp(g, x, s):
     return g * (s * (1 + x * (1 - s)))
 
 
-_silu_vjp.recompute = lambda x, s: (x, kernels.sigmoid(x))  # type: ignore[attr-defined]
+_silu_vjp.recompute = lambda x, s: (x, kernels.sigmoid(x))
 
 
 _silu_ = inplace_form(silu)
