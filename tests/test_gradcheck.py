@@ -223,6 +223,21 @@ def test_a_cause_is_guessed(function: Callable[..., Any], hint: str) -> None:
     assert hint in complaint(function, x, "gradient")
 
 
+def test_one_wrong_element_of_many_is_found_by_halving() -> None:
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        out = 2 * g * ctx.saved_tensors[0]
+        out[31, 4] *= 3
+        return out
+
+    found = complaint(made(tg.square, backward), matrix(60, 50), "gradient")
+    assert "(shape (60, 50)) at (31, 4)" in found and "(ratio 3.000)" in found
+    assert gradcheck(lambda x: x.exp() * 1e3, matrix(60, 50))
+    low = matrix(60, 50).detach().to(tg.float32).requires_grad_()
+    assert "computes in float32" in complaint(tg.exp, low, "precision")
+    zeros = tg.zeros(60, 50, dtype=tg.float64, requires_grad=True)
+    assert "has a kink" in complaint(tg.relu, zeros, "kink")
+
+
 def test_a_complex_gradient_is_held_to_the_convention() -> None:
     wrong = made(tg.exp, lambda ctx, g: g * tg.exp(ctx.saved_tensors[0]))
     right = made(tg.exp, lambda ctx, g: g * tg.exp(ctx.saved_tensors[0]).conj())

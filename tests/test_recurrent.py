@@ -461,3 +461,10 @@ def test_the_second_form_takes_packed_sequences(name: str) -> None:
         np.testing.assert_array_equal(have.numpy(), expected.numpy())
     with pytest.raises(errors.ShapeError, match="add up to 4"):
         getattr(tg, name)(data, tg.tensor(np.array([2, 2])), hx, weights, True, 1, 0.0, False, False)  # fmt: skip
+    for bad, error, message in (
+        ((data[:, 0], tg.tensor([2, 1])), errors.ShapeError, r"must be \(S, D\)"),
+        ((data, tg.tensor(np.zeros(0, int))), errors.ArgumentError, "1-d tensor"),
+        ((data, tg.tensor([1, 2])), errors.ArgumentError, "must not grow"),
+    ):
+        with pytest.raises(error, match=message):
+            getattr(tg, name)(*bad, hx, weights, True, 1, 0.0, False, False)

@@ -54,6 +54,7 @@ from . import (
     norms,
     numpy_arrange,
     numpy_math,
+    numpy_shape,
     padding,
     pairwise,
     pooling,

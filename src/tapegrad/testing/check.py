@@ -36,6 +36,7 @@ from .subject import (
     tensor_of,
 )
 
+LARGE = 10**6  # entries of the Jacobian, beyond which one wrong element is looked for by halving
 EXAMINED = 8  # entries that differ and are looked at closely
 
 
@@ -98,7 +99,54 @@ class Check:
         # a wrong entry shows here by at least a quarter: |u| and |v| are 0.5 or more. So whatever passes
         # would pass entry by entry.
         if not abs(analytic - numeric) <= self.atol / 4 + 1e-9 * size:
-            self.whole(run)
+            entries = sum(a.size for a in self.subject.arrays) * sum(v.size for v in run.values)
+            if entries > LARGE:
+                self.halves(run, u, found)
+            else:
+                self.whole(run)
+
+    def halves(self, run: Run, u: Arrays, found: Arrays) -> None:
+        """Look for one wrong element of each input, in as many steps as its size has binary digits."""
+        rng = np.random.default_rng(7)
+        for i, (name, array) in enumerate(
+            zip(self.subject.names, self.subject.arrays, strict=True)
+        ):
+
+            def quotient(
+                rows: HostArray, i: int = i, array: HostArray = array
+            ) -> tuple[float, Line]:
+                tangents = [np.zeros_like(a) for a in self.subject.arrays]
+                moved = drawn([array.ravel()[rows]], rng)[0]
+                flat = np.zeros(array.size, moved.dtype)
+                flat[rows] = moved
+                tangents[i] = flat.reshape(array.shape)
+                seen = examine(
+                    along(self.subject, tangents, partial(inner, u)), self.eps, run.low is not None
+                )
+                return inner(found, tangents), seen
+
+            def differs(rows: HostArray) -> bool:
+                analytic, seen = quotient(rows)
+                return not abs(analytic - seen.slope) <= self.atol / 4 + 1e-6 * abs(seen.slope)
+
+            rows = np.arange(array.size)
+            if not array.size or not differs(rows):
+                continue
+            while rows.size > 1:
+                half = rows[: rows.size // 2]
+                rows = half if differs(half) else rows[rows.size // 2 :]
+            analytic, seen = quotient(rows)
+            if self.close(np.array(analytic), np.array(seen.slope)):
+                continue
+            index = tuple(map(int, np.unravel_index(int(rows[0]), array.shape)))
+            excuse = self._excuse(run, f"{name} at {index}", analytic, seen)
+            if excuse is not None:
+                raise excuse
+            raise GradcheckError(
+                f"{self.op}: wrong gradient of {name} (shape {array.shape}) at {index}: for a random incoming "
+                f"gradient analytic {analytic:.6g}, numeric {seen.slope:.6g}{ratio(analytic, seen.slope)}; "
+                "found by halving, since the whole Jacobian is large. Check smaller inputs to see it"
+            )
 
     def whole(self, run: Run) -> None:
         """All derivatives, entry by entry."""
@@ -155,41 +203,11 @@ class Check:
         assert worst is not None
         component, seen, line = worst
         where = self._where(run, key, place)
-        allowed = self.atol + self.rtol * abs(seen.slope)
-        if seen.kind == "undefined":
-            if np.isfinite(numeric[place]) and np.isfinite(seen.left) and np.isfinite(seen.right):
-                return self.wrong(run, key, place, analytic, numeric)
-            return GradcheckError(
-                f"{self.op}: {where} is at or beyond the end of the domain: the function is not finite "
-                f"within {2 * self.eps:g} of it. Move the input inside",
-                "domain",
-            )
         if seen.kind in ("smooth", "kink") and self._closer_by(line, component, seen.slope):
             return None
-        if seen.kind in ("kink", "jump"):
-            low, high = sorted((seen.left, seen.right))
-            slack = allowed + 1e-2 * (high - low)
-            if low - slack <= component <= high + slack or seen.kind == "jump":
-                how = (
-                    f"jumps, or has an infinite slope, within {2 * self.eps:g} of the point"
-                    if seen.kind == "jump"
-                    else f"has a kink within {2 * self.eps:g} of the point: its slope is {seen.left:.6g} on "
-                    f"the left and {seen.right:.6g} on the right"
-                )
-                return GradcheckError(
-                    f"{self.op}: not differentiable, which is no wrong gradient: {where}, the function "
-                    f"{how}; analytic is {component:.6g}. Move the input away from it",
-                    "kink",
-                )
-        if seen.kind == "noise" and abs(component - seen.slope) <= allowed + seen.error:
-            because = f" ({run.low})" if run.low else ""
-            return GradcheckError(
-                f"{self.op}: not enough precision to judge{because}: {where}, rounding changes a difference "
-                f"quotient with eps={self.eps:g} by about {seen.error * FAR:.2g}. The gradient agrees "
-                f"with a step of {self.eps * FAR:g} as far as that can be seen (analytic "
-                f"{component:.6g}, numeric {seen.slope:.6g}). Use float64 throughout, or a larger eps",
-                "precision",
-            )
+        excuse = self._excuse(run, where, component, seen)
+        if excuse is not None:
+            return excuse
         if seen.kind == "smooth" and not self._is_linear(key, place, numeric):
             return GradcheckError(
                 f"{self.op}: not differentiable, which is no wrong gradient: {where}, the derivatives along "
@@ -218,6 +236,41 @@ class Check:
             return float(value.imag if part else value.real)
 
         return along(self.subject, tangents, component)
+
+    def _excuse(self, run: Run, where: str, component: float, seen: Line) -> GradcheckError | None:
+        """Why nothing can be said of a derivative, if that is so."""
+        allowed = self.atol + self.rtol * abs(seen.slope)
+        if seen.kind == "undefined" and not (np.isfinite(seen.left) and np.isfinite(seen.right)):
+            return GradcheckError(
+                f"{self.op}: {where} is at or beyond the end of the domain: the function is not finite "
+                f"within {2 * self.eps:g} of it. Move the input inside",
+                "domain",
+            )
+        if seen.kind in ("kink", "jump"):
+            low, high = sorted((seen.left, seen.right))
+            slack = allowed + 1e-2 * (high - low)
+            if low - slack <= component <= high + slack or seen.kind == "jump":
+                how = (
+                    f"jumps, or has an infinite slope, within {2 * self.eps:g} of the point"
+                    if seen.kind == "jump"
+                    else f"has a kink within {2 * self.eps:g} of the point: its slope is {seen.left:.6g} on "
+                    f"the left and {seen.right:.6g} on the right"
+                )
+                return GradcheckError(
+                    f"{self.op}: not differentiable, which is no wrong gradient: {where}, the function "
+                    f"{how}; analytic is {component:.6g}. Move the input away from it",
+                    "kink",
+                )
+        if seen.kind == "noise" and abs(component - seen.slope) <= allowed + seen.error:
+            because = f" ({run.low})" if run.low else ""
+            return GradcheckError(
+                f"{self.op}: not enough precision to judge{because}: {where}, rounding changes a difference "
+                f"quotient with eps={self.eps:g} by about {seen.error * FAR:.2g}. The gradient agrees "
+                f"with a step of {self.eps * FAR:g} as far as that can be seen (analytic "
+                f"{component:.6g}, numeric {seen.slope:.6g}). Use float64 throughout, or a larger eps",
+                "precision",
+            )
+        return None
 
     def _closer_by(self, line: Callable[[float], float], component: float, slope: float) -> bool:
         """Whether a smaller step brings the quotient to the gradient.
