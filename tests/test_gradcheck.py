@@ -63,7 +63,7 @@ def complaint(function: Callable[..., Any], inputs: Any, reason: str, **more: An
         (tg.relu, leaf(3e-7, -3e-7)),  # a kink that a smaller step does not see
         (lambda x: x.max(), leaf(1.0, 1.0)),
     ],
-    ids=str,
+    ids=lambda value: "",
 )
 def test_a_right_gradient_passes(function: Callable[..., Any], inputs: Any) -> None:
     assert gradcheck(function, inputs)
@@ -216,7 +216,7 @@ def first_only(ctx: Any, g: Tensor) -> Tensor:
         (lambda x: tg.linalg.cholesky(x @ x.detach().T), ""),
         (tg.linalg.cholesky, "reads one triangle"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_cause_is_guessed(function: Callable[..., Any], hint: str) -> None:
     x = matrix(3, 3) if function is not tg.linalg.cholesky else leaf([4.0, 1.0], [1.0, 3.0])
