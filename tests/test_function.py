@@ -179,3 +179,57 @@ def test_record_makes_the_same_nodes_for_users_as_for_us():
     y = tg.record.record1(x.array * 2, _double_vjp, x)
     y.sum().backward()
     assert repr(y.grad_fn) == "<DoubleBackward>" and x.grad.tolist() == [2.0, 2.0]
+
+
+class KeptAsAttribute(tg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, c):
+        ctx.y = (x * c).exp()
+        return ctx.y * 1.0
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.y, None
+
+
+class SavedFromForward(tg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, c):
+        assert ctx.needs_input_grad == (True, False)
+        y = (x * c).exp()
+        ctx.save_for_backward(y)
+        return y * 1.0
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0], None
+
+
+class KeepsConstants(tg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, c):
+        ctx.factor, ctx.x = c.exp(), x  # of an argument without gradient; an argument itself
+        ctx.save_for_backward((x > 0).to(x.dtype))  # has no derivative
+        return x * x * ctx.factor * ctx.saved_tensors[0]
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g * ctx.x * ctx.factor * ctx.saved_tensors[0], None
+
+
+@pytest.mark.parametrize(
+    ("function", "kept"), [(KeptAsAttribute, r"ctx\.y"), (SavedFromForward, "saved tensor 0")]
+)
+def test_a_double_backward_that_would_lose_a_dependence_is_refused(function, kept):
+    x, c = tg.tensor(0.5, requires_grad=True), tg.tensor(1.0)
+    function.apply(x, c).backward()  # the first order is right
+    np.testing.assert_allclose(x.grad.numpy(), np.exp(0.5), rtol=1e-6)
+    with pytest.raises(tg.errors.GraphError, match=f"{kept}.*computed in forward"):
+        tg.autograd.grad(function.apply(x, c), x, create_graph=True)
+
+
+def test_constants_of_forward_do_not_stand_in_the_way_of_a_double_backward():
+    x, c = tg.tensor(0.5, requires_grad=True), tg.tensor(1.0)
+    (g,) = tg.autograd.grad(KeepsConstants.apply(x, c), x, create_graph=True)
+    (h,) = tg.autograd.grad(g, x)
+    np.testing.assert_allclose(h.numpy(), 2 * np.e, rtol=1e-6)

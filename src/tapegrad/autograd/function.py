@@ -30,6 +30,7 @@ class FunctionCtx:
     _dirty: tuple[Tensor, ...] = ()
     _constant: tuple[Tensor, ...] = ()
     _materialize = True
+    _call: tuple[Any, ...] | None = None  # how to run `forward` again, if it kept values of its own
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs, outputs or other tensors for `backward`.
@@ -131,6 +132,8 @@ class Function:
         if not recorded:
             return result
         outputs = result if isinstance(result, tuple) else (result,)
+        if not ctx._dirty and _own_values(ctx, (*args, *outputs)):
+            ctx._call = (tuple(a.detach() if isinstance(a, Tensor) else a for a in args), kwargs)
         return cls._record(ctx, args, nodes, outputs, isinstance(result, tuple))
 
     @classmethod
@@ -198,6 +201,8 @@ class _Rule:
         grads = list(g) if several else [g]
         recorded = any(isinstance(h, Tensor) for h in grads)
         ctx = self.ctx
+        if recorded and ctx._call is not None:
+            _refuse_lost(self.function, ctx.needs_input_grad, *ctx._call)
         if several and ctx._materialize:
             some = next(h for h in grads if h is not None)
             raw_some = some.array if isinstance(some, Tensor) else some
@@ -226,6 +231,50 @@ class _Rule:
                     f"{self.op}.backward: gradient {i} must be a tensor or None, got {type(a).__name__}"
                 )
         return tuple(a if a is None else crossed(a if recorded else a.array) for a in answers)
+
+
+def _own_values(ctx: FunctionCtx, known: tuple[Any, ...]) -> dict[str, Tensor]:
+    """Floating tensors kept in `ctx` that are neither arguments nor results: `forward` made them."""
+    ids = {id(t.array) for t in known if isinstance(t, Tensor)}
+    kept = {f"saved tensor {i}": t for i, t in enumerate(ctx._to_save)}
+    kept |= {f"ctx.{name}": value for name, value in vars(ctx).items()}
+    return {
+        name: t
+        for name, t in kept.items()
+        if isinstance(t, Tensor) and t.dtype.kind in "fcV" and id(t.array) not in ids
+    }
+
+
+def _refuse_lost(
+    function: type[Function], needs: tuple[bool, ...], args: tuple[Any, ...], kwargs: Any
+) -> None:
+    """Refuse to record a gradient that reads what `forward` computed from its arguments.
+
+    `forward` is not recorded, so such a value is a constant to `backward`, and derivatives through it would
+    be missing without a word. It is run again, on the tape, to see which values lead back to an argument.
+    """
+    ctx = FunctionCtx()
+    ctx.needs_input_grad = needs
+    leaves = tuple(
+        a.detach().requires_grad_() if need else a for a, need in zip(args, needs, strict=True)
+    )
+    token = recording_mode.set(True)
+    try:
+        if function.setup_context is None:
+            result = function.forward(ctx, *leaves, **kwargs)
+        else:
+            result = function.forward(*leaves, **kwargs)
+            function.setup_context(ctx, leaves, result)
+    finally:
+        recording_mode.reset(token)
+    outputs = result if isinstance(result, tuple) else (result,)
+    for name, value in _own_values(ctx, (*leaves, *outputs)).items():
+        if value.node is not None:
+            raise GraphError(
+                f"{function.__name__}.backward: {name}, of shape {value.shape}, was computed in forward from "
+                "its arguments, which is not recorded, so derivatives of this gradient would be wrong; "
+                "save the arguments and compute it in backward, or return it as an output"
+            )
 
 
 def _shown(g: Any) -> Tensor:
