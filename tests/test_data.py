@@ -597,8 +597,9 @@ def test_large_batches_go_through_the_pipe_and_are_writable() -> None:
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 import tapegrad as tg
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a script runs the tests in the background
 from tapegrad.utils.data import DataLoader, Dataset
 
 class Data(Dataset):
