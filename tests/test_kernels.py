@@ -201,3 +201,24 @@ def test_numbers_of_threads_are_checked() -> None:
         parallel.set_num_threads(0)
     with pytest.raises(TypeError, match="int"):
         parallel.set_num_threads(2.0)  # type: ignore[arg-type]
+
+
+def test_a_share_may_itself_call_what_works_in_shares() -> None:
+    """The threads wait for nobody: a kernel called inside a share runs in that share's thread."""
+    import threading
+
+    @parallel.blocked
+    def outer(x: Any) -> Any:
+        return kernels.sigmoid(x) + kernels.normal_cdf(x)
+
+    kept, found = parallel.get_num_threads(), []
+    x = RNG.standard_normal(1 << 20).astype("float32")
+    try:
+        parallel.set_num_threads(2)
+        caller = threading.Thread(target=lambda: found.append(outer(x)), daemon=True)
+        caller.start()
+        caller.join(30)
+        assert not caller.is_alive()
+    finally:
+        parallel.set_num_threads(kept)
+    np.testing.assert_array_equal(found[0], kernels.sigmoid(x) + kernels.normal_cdf(x))

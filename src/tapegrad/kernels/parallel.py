@@ -33,6 +33,9 @@ def _cores() -> int:
 _threads = _cores()
 _pool: Any = None
 _lock = threading.Lock()
+# Whether this is a share already: its thread does what is in it alone, since a thread of the pool that waited for
+# the pool would wait for itself.
+_sharing: contextvars.ContextVar[bool] = contextvars.ContextVar("tapegrad_sharing", default=False)
 
 
 def get_num_threads() -> int:
@@ -89,16 +92,18 @@ def in_shares(work: Callable[[slice], Any], count: int, step: int, each: int) ->
         each: elements of a row.
     """
     shares = min(_threads, count * each // LEAST, -(-count // step))
-    if shares < 2:
+    if shares < 2 or _sharing.get():
         work(slice(0, count))
         return
     width = -(-count // (shares * step)) * step
     parts = [slice(start, min(start + width, count)) for start in range(0, count, width)]
+    token = _sharing.set(True)
     # what is told to NumPy (`np.errstate`) holds in the threads as well
     waiting = [_started().submit(contextvars.copy_context().run, work, part) for part in parts[1:]]
     try:
         work(parts[0])
     finally:
+        _sharing.reset(token)
         for future in waiting:
             future.exception()  # nobody writes any more when an error leaves
     for future in waiting:
