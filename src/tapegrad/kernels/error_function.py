@@ -21,7 +21,7 @@ import math
 import numpy as np
 
 from . import kernel
-from .parallel import in_shares
+from .parallel import fill
 
 SQRT1_2 = math.sqrt(0.5)
 NEAR, MIDDLE = 0.46875, 4.0  # Cody's ranges of |x|
@@ -214,13 +214,7 @@ def _in_blocks(x, function, *arguments):
         kept[...] = wide
         wide = kept
     source, target = wide.ravel("K"), out.ravel("K")  # of one layout, in the order of memory
-
-    def work(share):
-        for start in range(share.start, share.stop, BLOCK):
-            block = slice(start, min(start + BLOCK, share.stop))
-            target[block] = function(source[block], *arguments)
-
-    in_shares(work, source.size, BLOCK, 1)
+    fill(target, lambda block: function(source[block], *arguments), BLOCK)
     return out.astype(x.dtype, copy=False)
 
 

@@ -110,6 +110,23 @@ def in_shares(work: Callable[[slice], Any], count: int, step: int, each: int) ->
         future.result()
 
 
+def fill(target: Any, of: Callable[[slice], Any], size: int) -> None:
+    """Write the elements of a flat array block by block, in shares.
+
+    Args:
+        target: 1-d array.
+        of: the elements of a slice of it.
+        size: of a block.
+    """
+
+    def work(share: slice) -> None:
+        for start in range(share.start, share.stop, size):
+            block = slice(start, min(start + size, share.stop))
+            target[block] = of(block)
+
+    in_shares(work, target.size, 1 << 12, 1)
+
+
 def _started() -> Any:
     global _pool
     with _lock:
@@ -146,14 +163,7 @@ def blocked(text: Callable[..., Any]) -> Any:
             return text(*(a if isinstance(a, (int, float)) else a[block] for a in flat))
 
         out = np.empty(x.shape, of(slice(0, 1)).dtype)
-        target = out.reshape(-1)
-
-        def work(share: slice) -> None:
-            for start in range(share.start, share.stop, BLOCK):
-                block = slice(start, min(start + BLOCK, share.stop))
-                target[block] = of(block)
-
-        in_shares(work, x.size, 1 << 12, 1)
+        fill(out.reshape(-1), of, BLOCK)
         return out
 
     return call

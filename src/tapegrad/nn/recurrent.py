@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
@@ -19,15 +18,14 @@ from ..ops.recurrent_layers import LSTM as LSTM_KIND
 from ..ops.recurrent_layers import RNN_RELU, RNN_TANH
 from ..ops.shape import squeeze, unsqueeze, whole_number
 from ..tensor import Tensor, wrap
-from . import init
-from .module import Module
 from .parameter import Parameter
+from .recurrent_cells import Recurrent
 from .utils.rnn import PackedSequence
 
 KINDS = {"LSTM": LSTM_KIND, "GRU": GRU_KIND, "RNN_TANH": RNN_TANH, "RNN_RELU": RNN_RELU}
 
 
-class RNNBase(Module):
+class RNNBase(Recurrent):
     """Base of the recurrent networks: their parameters and how sequences reach them.
 
     Attributes:
@@ -125,12 +123,6 @@ class RNNBase(Module):
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters, in a list for each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_weights]
-
-    def reset_parameters(self) -> None:
-        """Draw all parameters anew from their initial distribution."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
 
     def flatten_parameters(self) -> None:
         """Do nothing: here parameters need not be neighbours in memory, as cuDNN has them."""

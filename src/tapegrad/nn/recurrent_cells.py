@@ -19,7 +19,19 @@ from .module import Module
 from .parameter import Parameter
 
 
-class RNNCellBase(Module):
+class Recurrent(Module):
+    """What cells and layers have in common: how their parameters begin."""
+
+    hidden_size: int
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew from their initial distribution."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+
+class RNNCellBase(Recurrent):
     """Base of the cells: weights of a number of gates.
 
     Attributes:
@@ -72,12 +84,6 @@ class RNNCellBase(Module):
         self.bias_ih = parameter(rows) if bias else None
         self.bias_hh = parameter(rows) if bias else None
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw all parameters anew from their initial distribution."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
 
     def _step(self, operation: Any, input: Any, hx: Any, pair: bool = False) -> Any:
         """One step of an operation, for a batch or without one."""

@@ -30,6 +30,13 @@ def _function(op: str, activation: Activation) -> Callable[[Tensor], Tensor]:
     return known[activation]  # type: ignore[return-value]
 
 
+def _attended(
+    attention: Any, x: Tensor, memory: Tensor, mask: Any, padding: Any, is_causal: bool
+) -> Any:
+    """What attention answers for every position of `x`, without its weights."""
+    return attention(x, memory, memory, padding, False, mask, is_causal=is_causal)[0]
+
+
 class TransformerEncoderLayer(Module):
     """Let a sequence attend to itself, then map each position by two linear layers.
 
@@ -125,9 +132,8 @@ class TransformerEncoderLayer(Module):
         x = self.norm1(x + self._attend(x, *masks))
         return self.norm2(x + self._feed_forward(x))  # type: ignore[no-any-return]
 
-    def _attend(self, x: Tensor, mask: Any, padding: Any, is_causal: bool) -> Tensor:
-        out, _ = self.self_attn(x, x, x, padding, False, mask, is_causal=is_causal)
-        return self.dropout1(out)  # type: ignore[no-any-return]
+    def _attend(self, x: Tensor, *masks: Any) -> Tensor:
+        return self.dropout1(_attended(self.self_attn, x, x, *masks))  # type: ignore[no-any-return]
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         hidden = self.dropout(self.activation(self.linear1(x)))
@@ -232,14 +238,11 @@ class TransformerDecoderLayer(Module):
         x = self.norm2(x + self._look_up(x, memory, *other))
         return self.norm3(x + self._feed_forward(x))  # type: ignore[no-any-return]
 
-    def _attend(self, x: Tensor, mask: Any, padding: Any, is_causal: bool) -> Tensor:
-        out, _ = self.self_attn(x, x, x, padding, False, mask, is_causal=is_causal)
-        return self.dropout1(out)  # type: ignore[no-any-return]
+    def _attend(self, x: Tensor, *masks: Any) -> Tensor:
+        return self.dropout1(_attended(self.self_attn, x, x, *masks))  # type: ignore[no-any-return]
 
-    def _look_up(
-        self, x: Tensor, memory: Tensor, mask: Any, padding: Any, is_causal: bool
-    ) -> Tensor:
-        out, _ = self.multihead_attn(x, memory, memory, padding, False, mask, is_causal=is_causal)
+    def _look_up(self, x: Tensor, memory: Tensor, *masks: Any) -> Tensor:
+        out = _attended(self.multihead_attn, x, memory, *masks)
         return self.dropout2(out)  # type: ignore[no-any-return]
 
     def _feed_forward(self, x: Tensor) -> Tensor:

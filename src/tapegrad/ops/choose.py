@@ -44,12 +44,17 @@ def maximum(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) 
     return _maximum(input, other)
 
 
-def _maximum_vjp_input(g, x, y):
+def _won(g, x, y):
+    """`g` where `x` is the greater one or either is NaN, half of it where they tie."""
     return kernels.masked(g, ~(x <= y)) + kernels.masked(g / 2, x == y)
 
 
+def _maximum_vjp_input(g, x, y):
+    return _won(g, x, y)
+
+
 def _maximum_vjp_other(g, x, y):
-    return kernels.masked(g, ~(x >= y)) + kernels.masked(g / 2, x == y)
+    return _won(g, y, x)
 
 
 _maximum = binary(
@@ -77,11 +82,11 @@ def minimum(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) 
 
 
 def _minimum_vjp_input(g, x, y):
-    return kernels.masked(g, ~(x >= y)) + kernels.masked(g / 2, x == y)
+    return _won(g, y, x)
 
 
 def _minimum_vjp_other(g, x, y):
-    return kernels.masked(g, ~(x <= y)) + kernels.masked(g / 2, x == y)
+    return _won(g, x, y)
 
 
 _minimum = binary(
